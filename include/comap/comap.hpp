@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything.
+#pragma once
+
+#include <comap/context.hpp>
+#include <comap/deadline.hpp>
+#include <comap/error.hpp>
+#include <comap/section.hpp>
+#include <comap/text.hpp>
+#include <comap/watcher.hpp>

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: Apache-2.0
+// The C ABI: check arguments, call, translate the error. Nothing else.
+#include <comap/comap.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <string>
+
+#include <comap/comap.hpp>
+
+#include "base/error.hpp"
+
+struct comap_context {
+    comap::Context context;
+};
+struct comap_section {
+    comap::Section section;
+};
+struct comap_view {
+    comap::View view;
+};
+struct comap_text {
+    comap::Text text;
+};
+struct comap_watcher {
+    comap::Watcher watcher;
+};
+
+namespace {
+
+using comap::Code;
+using comap::Error;
+using comap::Result;
+
+Error& last_error() {
+    static thread_local Error error;
+    return error;
+}
+
+comap_code report(Error error) {
+    const auto code = static_cast<comap_code>(error.code);
+    last_error() = std::move(error);
+    return code;
+}
+
+comap_code bad_argument(const char* what) {
+    return report(Error{Code::invalid_argument, 0, "", std::string(what) + " must not be NULL"});
+}
+
+// No exception passes the C boundary; only memory can run out in here.
+template <typename Call>
+comap_code guarded(const Call& call) noexcept {
+    try {
+        return call();
+    } catch (const std::bad_alloc&) {
+        return report(Error{Code::no_space, 0, "", "out of memory"});
+    } catch (const std::exception& unexpected) {
+        return report(Error{Code::os_error, 0, "", unexpected.what()});
+    }
+}
+
+// Hands out a new handle, or the error.
+template <typename Handle, typename Value>
+comap_code give(Result<Value> made, Handle** out) {
+    if (!made) return report(std::move(made).error());
+    *out = new Handle{std::move(*made)};
+    return COMAP_OK;
+}
+
+// Stores a value, or reports the error.
+template <typename Value, typename Out>
+comap_code store(Result<Value> value, Out* out) {
+    if (!value) return report(std::move(value).error());
+    if (out) *out = static_cast<Out>(*value);
+    return COMAP_OK;
+}
+
+comap_code done(Result<void> result) { return result ? COMAP_OK : report(std::move(result).error()); }
+
+comap::Context& context_of(comap_context* context) { return context ? context->context : comap::Context::standard(); }
+
+comap::Access access_of(comap_access access) {
+    return access == COMAP_READ_ONLY ? comap::Access::read_only : comap::Access::read_write;
+}
+
+// The caller's struct may be of an older version: what it does not have keeps its default.
+template <typename Options>
+Options complete(const Options* given, const Options& defaults) {
+    Options options = defaults;
+    if (given) std::memcpy(&options, given, std::min(given->struct_size, sizeof options));
+    return options;
+}
+
+comap::CreateOptions create_options(const comap_create_options* given) {
+    const comap_create_options from = complete(given, comap_create_options COMAP_CREATE_OPTIONS_INIT);
+    comap::CreateOptions options;
+    options.mode = from.mode;
+    options.keep = from.keep != 0;
+    options.lazy = from.lazy != 0;
+    options.file = from.file ? from.file : "";
+    options.file_offset = from.file_offset;
+    options.access = access_of(from.access);
+    return options;
+}
+
+comap::OpenOptions open_options(const comap_open_options* given) {
+    const comap_open_options from = complete(given, comap_open_options COMAP_OPEN_OPTIONS_INIT);
+    comap::OpenOptions options;
+    options.access = access_of(from.access);
+    if (from.check_owner != 0) options.owner_uid = from.owner_uid;
+    options.file = from.file ? from.file : "";
+    return options;
+}
+
+comap::TextOptions text_options(std::uint32_t capacity_bytes, const comap_create_options* given) {
+    const comap_create_options from = complete(given, comap_create_options COMAP_CREATE_OPTIONS_INIT);
+    comap::TextOptions options;
+    if (capacity_bytes != 0) options.capacity_bytes = capacity_bytes;
+    options.mode = from.mode;
+    options.keep = from.keep != 0;
+    return options;
+}
+
+comap::ViewOptions view_options(const comap_view_options* given) {
+    const comap_view_options from = complete(given, comap_view_options COMAP_VIEW_OPTIONS_INIT);
+    comap::ViewOptions options;
+    options.offset_bytes = from.offset;
+    options.size_bytes = from.size;
+    options.prefault = from.prefault != 0;
+    options.huge_pages = from.huge_pages != 0;
+    switch (from.protection) {
+        case COMAP_VIEW_AS_OPENED:
+            break;
+        case COMAP_VIEW_READ_ONLY:
+            options.protection = comap::Protection::read_only;
+            break;
+        case COMAP_VIEW_READ_WRITE:
+            options.protection = comap::Protection::read_write;
+            break;
+        case COMAP_VIEW_COPY_ON_WRITE:
+            options.protection = comap::Protection::copy_on_write;
+            break;
+    }
+    return options;
+}
+
+comap_wait_end wait_end(comap::Wait end) {
+    switch (end) {
+        case comap::Wait::changed:
+            return COMAP_CHANGED;
+        case comap::Wait::timed_out:
+            return COMAP_TIMED_OUT;
+        case comap::Wait::interrupted:
+            return COMAP_INTERRUPTED;
+        case comap::Wait::alone:
+            return COMAP_ALONE;
+    }
+    return COMAP_CHANGED;
+}
+
+template <typename Handle>
+comap_code wait_on(const Handle& handle, std::uint32_t seen, std::uint64_t deadline_ns, comap_wait_for what, comap_wait_end* end) {
+    const auto wait_for = what == COMAP_WAIT_CHANGE_OR_ALONE ? comap::WaitFor::change_or_alone : comap::WaitFor::change;
+    const auto ended = handle.wait(seen, comap::Deadline::at_ns(deadline_ns), wait_for);
+    if (!ended) return report(ended.error());
+    *end = wait_end(*ended);
+    return COMAP_OK;
+}
+
+// Copies a converted text out; on too_long *length is what is needed.
+template <typename Unit, typename String>
+comap_code copy_out(const Result<String>& from, Unit* target, std::size_t capacity, std::size_t* length) {
+    if (!from) return report(from.error());
+    *length = from->size();
+    if (from->size() > capacity)
+        return report(Error{Code::too_long, 0, "", comap::internal::cat("the converted text has ", from->size(), " units, there is room for ", capacity)});
+    if (!from->empty()) std::memcpy(target, from->data(), from->size() * sizeof(Unit));
+    return COMAP_OK;
+}
+
+}  // namespace
+
+#define COMAP_NEED(pointer) \
+    if (!(pointer)) return bad_argument(#pointer)
+
+extern "C" {
+
+const char* comap_version_string(void) { return COMAP_VERSION_STRING; }
+const char* comap_code_name(comap_code code) { return comap::code_name(static_cast<Code>(code)).data(); }
+const char* comap_code_text(comap_code code) { return comap::code_text(static_cast<Code>(code)).data(); }
+const char* comap_last_message(void) { return last_error().message.c_str(); }
+int comap_last_os_error(void) { return last_error().os_error; }
+const char* comap_last_object(void) { return last_error().object.c_str(); }
+
+comap_code comap_context_create(const char* root, comap_context** out) {
+    COMAP_NEED(out);
+    return guarded([&] {
+        *out = new comap_context{comap::Context({.root = root ? root : ""})};
+        return COMAP_OK;
+    });
+}
+
+void comap_context_close(comap_context* context) { delete context; }
+
+comap_code comap_remove(comap_context* context, const char* name, int* gone) {
+    COMAP_NEED(name);
+    return guarded([&] {
+        const auto removed = context_of(context).remove(name);
+        if (!removed) return report(removed.error());
+        if (gone) *gone = *removed == comap::Removed::gone ? 1 : 0;
+        return COMAP_OK;
+    });
+}
+
+comap_code comap_section_create(comap_context* context, const char* name, uint64_t size_bytes, const comap_create_options* options,
+                                comap_section** out) {
+    COMAP_NEED(name);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Section::create(name, size_bytes, create_options(options), context_of(context)), out); });
+}
+
+comap_code comap_section_open(comap_context* context, const char* name, const comap_open_options* options, comap_section** out) {
+    COMAP_NEED(name);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Section::open(name, open_options(options), context_of(context)), out); });
+}
+
+comap_code comap_section_open_or_create(comap_context* context, const char* name, uint64_t size_bytes,
+                                        const comap_create_options* options, comap_section** out) {
+    COMAP_NEED(name);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Section::open_or_create(name, size_bytes, create_options(options), context_of(context)), out); });
+}
+
+comap_code comap_section_create_unnamed(uint64_t size_bytes, const comap_create_options* options, comap_section** out) {
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Section::create_unnamed(size_bytes, create_options(options)), out); });
+}
+
+comap_code comap_section_share_descriptor(const comap_section* section, comap_access access, int* descriptor) {
+    COMAP_NEED(section);
+    COMAP_NEED(descriptor);
+    return guarded([&] { return store(section->section.share_descriptor(access_of(access)), descriptor); });
+}
+
+comap_code comap_section_from_descriptor(comap_context* context, int descriptor, const comap_open_options* options,
+                                         comap_section** out) {
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Section::from_descriptor(descriptor, open_options(options), context_of(context)), out); });
+}
+
+const char* comap_section_name(const comap_section* section) { return section ? section->section.name().c_str() : ""; }
+int comap_section_was_created(const comap_section* section) { return section && section->section.was_created() ? 1 : 0; }
+
+comap_code comap_section_size(const comap_section* section, uint64_t* size_bytes) {
+    COMAP_NEED(section);
+    COMAP_NEED(size_bytes);
+    return guarded([&] { return store(section->section.size_bytes(), size_bytes); });
+}
+
+comap_code comap_section_grow(comap_section* section, uint64_t size_bytes) {
+    COMAP_NEED(section);
+    return guarded([&] { return done(section->section.grow(size_bytes)); });
+}
+
+comap_code comap_section_set_keep(comap_section* section, int keep) {
+    COMAP_NEED(section);
+    return guarded([&] { return done(section->section.set_keep(keep != 0)); });
+}
+
+comap_code comap_section_publish(const comap_section* section) {
+    COMAP_NEED(section);
+    return guarded([&] { return done(section->section.publish()); });
+}
+
+comap_code comap_section_version(const comap_section* section, uint32_t* version) {
+    COMAP_NEED(section);
+    COMAP_NEED(version);
+    return guarded([&] { return store(section->section.version(), version); });
+}
+
+comap_code comap_section_wait(const comap_section* section, uint32_t seen, uint64_t deadline_ns, comap_wait_for what,
+                              comap_wait_end* end) {
+    COMAP_NEED(section);
+    COMAP_NEED(end);
+    return guarded([&] { return wait_on(section->section, seen, deadline_ns, what, end); });
+}
+
+comap_code comap_section_is_only_holder(const comap_section* section, int* only_holder) {
+    COMAP_NEED(section);
+    COMAP_NEED(only_holder);
+    return guarded([&] { return store(section->section.is_only_holder(), only_holder); });
+}
+
+void comap_section_close(comap_section* section) { delete section; }
+
+comap_code comap_view_map(const comap_section* section, const comap_view_options* options, comap_view** out) {
+    COMAP_NEED(section);
+    COMAP_NEED(out);
+    return guarded([&] { return give(section->section.view(view_options(options)), out); });
+}
+
+void* comap_view_data(const comap_view* view) { return view ? view->view.data() : nullptr; }
+size_t comap_view_size(const comap_view* view) { return view ? view->view.size() : 0; }
+
+comap_code comap_view_flush(const comap_view* view, int wait_until_written) {
+    COMAP_NEED(view);
+    return guarded([&] { return done(view->view.flush(wait_until_written != 0)); });
+}
+
+void comap_view_close(comap_view* view) { delete view; }
+
+comap_code comap_text_create(comap_context* context, const char* name, uint32_t capacity_bytes, const comap_create_options* options,
+                             comap_text** out) {
+    COMAP_NEED(name);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Text::create(name, text_options(capacity_bytes, options), context_of(context)), out); });
+}
+
+comap_code comap_text_open(comap_context* context, const char* name, const comap_open_options* options, comap_text** out) {
+    COMAP_NEED(name);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Text::open(name, open_options(options), context_of(context)), out); });
+}
+
+comap_code comap_text_open_or_create(comap_context* context, const char* name, uint32_t capacity_bytes,
+                                     const comap_create_options* options, comap_text** out) {
+    COMAP_NEED(name);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Text::open_or_create(name, text_options(capacity_bytes, options), context_of(context)), out); });
+}
+
+const char* comap_text_name(const comap_text* text) { return text ? text->text.name().c_str() : ""; }
+int comap_text_was_created(const comap_text* text) { return text && text->text.was_created() ? 1 : 0; }
+uint32_t comap_text_capacity(const comap_text* text) { return text ? text->text.capacity_bytes() : 0; }
+
+comap_code comap_text_set(const comap_text* text, const char* value, size_t length_bytes, uint32_t* version) {
+    COMAP_NEED(text);
+    COMAP_NEED(value || length_bytes == 0);
+    return guarded([&] { return store(text->text.set({value ? value : "", length_bytes}), version); });
+}
+
+comap_code comap_text_append(const comap_text* text, const char* value, size_t length_bytes, uint32_t* version) {
+    COMAP_NEED(text);
+    COMAP_NEED(value || length_bytes == 0);
+    return guarded([&] { return store(text->text.append({value ? value : "", length_bytes}), version); });
+}
+
+comap_code comap_text_get(const comap_text* text, char* buffer, size_t buffer_bytes, size_t* length_bytes, uint32_t* version) {
+    COMAP_NEED(text);
+    COMAP_NEED(buffer || buffer_bytes == 0);
+    COMAP_NEED(length_bytes);
+    return guarded([&] {
+        const auto read = text->text.get(std::span<char>(buffer, buffer_bytes));
+        if (read) {
+            *length_bytes = read->length_bytes;
+            if (version) *version = read->version;
+            return COMAP_OK;
+        }
+        const comap_code code = report(read.error());
+        if (code != COMAP_TOO_LONG) return code;
+        const auto whole = text->text.get();
+        if (whole) *length_bytes = whole->value.size();
+        return code;
+    });
+}
+
+comap_code comap_text_version(const comap_text* text, uint32_t* version) {
+    COMAP_NEED(text);
+    COMAP_NEED(version);
+    return guarded([&] { return store(text->text.version(), version); });
+}
+
+comap_code comap_text_wait(const comap_text* text, uint32_t seen, uint64_t deadline_ns, comap_wait_for what, comap_wait_end* end) {
+    COMAP_NEED(text);
+    COMAP_NEED(end);
+    return guarded([&] { return wait_on(text->text, seen, deadline_ns, what, end); });
+}
+
+comap_code comap_text_set_keep(comap_text* text, int keep) {
+    COMAP_NEED(text);
+    return guarded([&] { return done(text->text.set_keep(keep != 0)); });
+}
+
+void comap_text_close(comap_text* text) { delete text; }
+
+comap_code comap_utf16_from_utf8(const char* utf8, size_t utf8_bytes, uint16_t* utf16, size_t capacity, size_t* length) {
+    COMAP_NEED(utf8 || utf8_bytes == 0);
+    COMAP_NEED(utf16 || capacity == 0);
+    COMAP_NEED(length);
+    return guarded([&] { return copy_out(comap::utf16_from_utf8({utf8 ? utf8 : "", utf8_bytes}), utf16, capacity, length); });
+}
+
+comap_code comap_utf8_from_utf16(const uint16_t* utf16, size_t utf16_units, char* utf8, size_t capacity, size_t* length) {
+    COMAP_NEED(utf16 || utf16_units == 0);
+    COMAP_NEED(utf8 || capacity == 0);
+    COMAP_NEED(length);
+    return guarded([&] {
+        std::u16string text(utf16_units, u'\0');
+        if (utf16_units > 0) std::memcpy(text.data(), utf16, utf16_units * sizeof(char16_t));
+        return copy_out(comap::utf8_from_utf16(text), utf8, capacity, length);
+    });
+}
+
+comap_code comap_watcher_create(comap_watcher** out) {
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Watcher::create(), out); });
+}
+
+int comap_watcher_descriptor(const comap_watcher* watcher) { return watcher ? watcher->watcher.descriptor() : -1; }
+
+comap_code comap_watcher_add_section(comap_watcher* watcher, const comap_section* section, uint64_t tag, uint32_t seen) {
+    COMAP_NEED(watcher);
+    COMAP_NEED(section);
+    return guarded([&] { return done(watcher->watcher.add(section->section, tag, seen)); });
+}
+
+comap_code comap_watcher_add_text(comap_watcher* watcher, const comap_text* text, uint64_t tag, uint32_t seen) {
+    COMAP_NEED(watcher);
+    COMAP_NEED(text);
+    return guarded([&] { return done(watcher->watcher.add(text->text, tag, seen)); });
+}
+
+comap_code comap_watcher_remove(comap_watcher* watcher, uint64_t tag) {
+    COMAP_NEED(watcher);
+    return guarded([&] { return done(watcher->watcher.remove(tag)); });
+}
+
+comap_code comap_watcher_next(comap_watcher* watcher, int* found, uint64_t* tag, uint32_t* version) {
+    COMAP_NEED(watcher);
+    COMAP_NEED(found);
+    return guarded([&] {
+        const auto next = watcher->watcher.next();
+        if (!next) return report(next.error());
+        *found = next->has_value() ? 1 : 0;
+        if (*next && tag) *tag = (*next)->tag;
+        if (*next && version) *version = (*next)->version;
+        return COMAP_OK;
+    });
+}
+
+void comap_watcher_close(comap_watcher* watcher) { delete watcher; }
+
+}  // extern "C"

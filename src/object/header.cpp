@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "object/header.hpp"
+
+#include <bit>
+#include <cstring>
+
+#include "base/error.hpp"
+#include "base/name.hpp"
+#include "base/utf.hpp"
+#include "os/file.hpp"
+
+namespace comap::internal {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "the format is little-endian");
+
+// One field out of the bytes, by its place in HeaderPage. REQUIRES: bytes.size() >= offset + sizeof(T).
+template <typename T>
+T field(std::span<const std::byte> bytes, std::size_t offset) {
+    T value;
+    std::memcpy(&value, bytes.data() + offset, sizeof value);
+    return value;
+}
+
+template <typename T>
+void set_field(std::string& bytes, std::size_t offset, T value) {
+    std::memcpy(bytes.data() + offset, &value, sizeof value);
+}
+
+std::string_view chars(std::span<const std::byte> bytes, std::size_t offset, std::size_t size) {
+    return {reinterpret_cast<const char*>(bytes.data()) + offset, size};
+}
+
+// What every layout demands of the other fields; nothing if it is so, else what is wrong.
+std::string_view layout_fault(const Header& header) {
+    switch (header.layout) {
+        case Layout::bytes:
+            return header.capacity_bytes == 0 ? "" : "bytes have no capacity";
+        case Layout::text:
+            if (header.capacity_bytes == 0 || header.capacity_bytes > kTextCapacityMax) return "the text's capacity is impossible";
+            if (header.has(kFlagFile)) return "a text cannot lie in a file";
+            return header.size_bytes == text_body_bytes(header.capacity_bytes) ? "" : "the text's size does not fit its capacity";
+    }
+    return "its layout is unknown";
+}
+
+std::string_view file_fault(const Header& header) {
+    if (!header.has(kFlagFile)) return header.path.empty() ? "" : "memory has no path";
+    if (header.path.empty() || header.path[0] != '/') return "the path of its file is not absolute";
+    if (header.path.find('\0') != header.path.npos) return "the path of its file has a NUL";
+    if (header.file_offset_bytes % kHeaderBytes != 0) return "its file offset is not a multiple of the page size";
+    if (header.file_offset_bytes + header.size_bytes < header.file_offset_bytes) return "its file range wraps around";
+    return "";
+}
+
+std::string_view name_fault(const Header& header) {
+    if (header.name.empty()) return "";
+    const auto name = parse_name(header.name);
+    return name && name->base == header.name ? "" : "the name in its header is not a name";
+}
+
+std::string_view size_fault(const Header& header, std::uint64_t file_size_bytes) {
+    if (header.size_bytes == 0) return "its size is zero";
+    if (header.size_bytes > INT64_MAX - kHeaderBytes) return "its size is impossible";
+    if (!header.has(kFlagFile) && header.size_bytes > file_size_bytes - kHeaderBytes) return "its file is shorter than its size says";
+    return "";
+}
+
+std::string_view first_fault(const Header& header, std::uint64_t file_size_bytes) {
+    if (header.kind != Kind::section) return "its kind is unknown";
+    if ((header.flags & ~kFlagsKnown) != 0) return "it has unknown flags";
+    for (const std::string_view fault : {size_fault(header, file_size_bytes), layout_fault(header), file_fault(header), name_fault(header)})
+        if (!fault.empty()) return fault;
+    return "";
+}
+
+}  // namespace
+
+std::uint64_t text_slot_bytes(std::uint64_t capacity_bytes) {
+    return kTextSlotHeaderBytes + (capacity_bytes + 63) / 64 * 64;
+}
+std::uint64_t text_body_bytes(std::uint64_t capacity_bytes) { return kTextSlotCount * text_slot_bytes(capacity_bytes); }
+
+bool has_magic(std::span<const std::byte> bytes) {
+    return bytes.size() >= sizeof kMagic && field<std::uint64_t>(bytes, offsetof(HeaderPage, magic)) == kMagic;
+}
+
+std::string header_bytes(const Header& header) {
+    std::string bytes(offsetof(HeaderPage, path) + header.path.size(), '\0');
+    set_field(bytes, offsetof(HeaderPage, magic), kMagic);
+    set_field(bytes, offsetof(HeaderPage, format), kFormat);
+    set_field(bytes, offsetof(HeaderPage, kind), header.kind);
+    set_field(bytes, offsetof(HeaderPage, layout), header.layout);
+    set_field(bytes, offsetof(HeaderPage, flags), header.flags);
+    set_field(bytes, offsetof(HeaderPage, size_bytes), header.size_bytes);
+    set_field(bytes, offsetof(HeaderPage, created_ns), header.created_ns);
+    set_field(bytes, offsetof(HeaderPage, capacity_bytes), header.capacity_bytes);
+    set_field(bytes, offsetof(HeaderPage, name_size_bytes), static_cast<std::uint32_t>(header.name.size()));
+    set_field(bytes, offsetof(HeaderPage, path_size_bytes), static_cast<std::uint32_t>(header.path.size()));
+    set_field(bytes, offsetof(HeaderPage, file_device), header.file_device);
+    set_field(bytes, offsetof(HeaderPage, file_inode), header.file_inode);
+    set_field(bytes, offsetof(HeaderPage, file_offset_bytes), header.file_offset_bytes);
+    std::memcpy(bytes.data() + offsetof(HeaderPage, name), header.name.data(), header.name.size());
+    std::memcpy(bytes.data() + offsetof(HeaderPage, path), header.path.data(), header.path.size());
+    return bytes;
+}
+
+Result<Header> parse_header(std::span<const std::byte> bytes, std::uint64_t file_size_bytes, std::string_view object) {
+    const auto corrupt = [&](std::string_view why) {
+        return fail(Code::corrupt, 0, object, "the object '", shown(object), "' is damaged: ", why,
+                    "; end its holders, then remove it with `comap rm`");
+    };
+    if (!has_magic(bytes))
+        return fail(Code::corrupt, 0, object, "the file under the name '", shown(object),
+                    "' is not a comap object (it does not begin like one); `comap rm` removes it");
+    if (bytes.size() < kHeaderCoreBytes || file_size_bytes < kHeaderBytes) return corrupt("its header is cut off");
+    const auto format = field<std::uint32_t>(bytes, offsetof(HeaderPage, format));
+    if (format != kFormat)
+        return fail(Code::version_mismatch, 0, object, "the object '", shown(object), "' has format version ", format,
+                    ", this library reads version ", kFormat, "; use the same release of comap in all programs");
+    Header header;
+    header.kind = field<Kind>(bytes, offsetof(HeaderPage, kind));
+    header.layout = field<Layout>(bytes, offsetof(HeaderPage, layout));
+    header.flags = field<std::uint32_t>(bytes, offsetof(HeaderPage, flags));
+    header.size_bytes = field<std::uint64_t>(bytes, offsetof(HeaderPage, size_bytes));
+    header.created_ns = field<std::uint64_t>(bytes, offsetof(HeaderPage, created_ns));
+    header.capacity_bytes = field<std::uint64_t>(bytes, offsetof(HeaderPage, capacity_bytes));
+    header.version = version_of(field<std::uint32_t>(bytes, offsetof(HeaderPage, change)));
+    header.file_device = field<std::uint64_t>(bytes, offsetof(HeaderPage, file_device));
+    header.file_inode = field<std::uint64_t>(bytes, offsetof(HeaderPage, file_inode));
+    header.file_offset_bytes = field<std::uint64_t>(bytes, offsetof(HeaderPage, file_offset_bytes));
+    const auto name_size = field<std::uint32_t>(bytes, offsetof(HeaderPage, name_size_bytes));
+    const auto path_size = field<std::uint32_t>(bytes, offsetof(HeaderPage, path_size_bytes));
+    if (name_size > kNameBytesMax) return corrupt("its name is too long");
+    if (path_size > kPathRoomBytes || path_size > bytes.size() - kHeaderCoreBytes) return corrupt("its path is too long");
+    header.name = chars(bytes, offsetof(HeaderPage, name), name_size);
+    header.path = chars(bytes, offsetof(HeaderPage, path), path_size);
+    if (const std::string_view fault = first_fault(header, file_size_bytes); !fault.empty()) return corrupt(fault);
+    return header;
+}
+
+}  // namespace comap::internal

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Object: what every handle shares. It holds the object in the kernel's eyes and knows its checked header.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <comap/context.hpp>
+#include <comap/deadline.hpp>
+#include <comap/section.hpp>
+
+#include "base/name.hpp"
+#include "object/header.hpp"
+#include "object/lifetime.hpp"
+#include "object/namespaces.hpp"
+#include "os/map.hpp"
+
+namespace comap::internal {
+
+// What is asked of a new object.
+struct NewObject {
+    Layout layout = Layout::bytes;
+    std::uint64_t size_bytes = 0;
+    std::uint64_t capacity_bytes = 0;
+    CreateOptions options;
+};
+
+// Thread-safe. Lets go of the object when it is destroyed.
+class Object {
+  public:
+    static Result<std::shared_ptr<Object>> create(Namespaces& namespaces, std::string_view name, const NewObject& wanted);
+    static Result<std::shared_ptr<Object>> create_unnamed(const NewObject& wanted);
+    static Result<std::shared_ptr<Object>> open(Namespaces& namespaces, std::string_view name, const OpenOptions& options);
+    static Result<std::shared_ptr<Object>> open_or_create(Namespaces& namespaces, std::string_view name, const NewObject& wanted);
+    static Result<std::shared_ptr<Object>> from_descriptor(Namespaces& namespaces, int descriptor, const OpenOptions& options);
+    ~Object();
+    Object(const Object&) = delete;
+    Object& operator=(const Object&) = delete;
+
+    const std::string& name() const { return full_name_; }
+    const Header& header() const { return header_; }
+    Access access() const { return access_; }
+    bool was_created() const { return was_created_; }
+    int descriptor() const { return fd_.number(); }
+    Result<ObjectInfo> info() const;
+    Result<int> share_descriptor(Access access) const;
+
+    // Errors: layout_mismatch, naming both.
+    Result<void> require_layout(Layout wanted) const;
+    Result<void> require_writable(std::string_view doing) const;
+
+    // The size now; only what is really behind it, whatever the header says.
+    Result<std::uint64_t> size_bytes() const;
+    Result<void> grow(std::uint64_t size_bytes);
+    Result<void> set_keep(bool keep);
+
+    // Maps a range of the body. REQUIRES: size > 0. Errors: invalid_argument (outside), no_space.
+    Result<os::Mapping> map_body(std::uint64_t offset_bytes, std::uint64_t size_bytes, os::MapMode mode, bool for_huge_pages) const;
+
+    // Where the body's byte 0 is in the file that map_body maps.
+    std::uint64_t body_offset_bytes() const { return header_.has(kFlagFile) ? header_.file_offset_bytes : kHeaderBytes; }
+
+    // The header page, mapped when first asked for; writable if the object's mode lets us write, whatever the access asked for.
+    Result<HeaderPage*> page() const;
+    bool page_is_writable() const { return writable_; }
+    bool always_wakes() const { return header_.has(kFlagAlwaysWake); }
+
+    Result<void> publish() const;
+    Result<std::uint32_t> version() const;
+    Result<Wait> wait(std::uint32_t seen, Deadline deadline, WaitFor what) const;
+    Result<bool> is_only_holder() const;
+
+    // The mode is such that a publisher can be told that we wait: else permission_denied.
+    Result<void> require_waitable() const;
+
+  private:
+    Object() = default;
+    static Result<std::shared_ptr<Object>> adopt(std::shared_ptr<Directory> directory, std::string full_name, std::string file_name,
+                                                 Held held, const OpenOptions& options);
+    static Result<std::shared_ptr<Object>> make(Namespaces* namespaces, const Name* name, const NewObject& wanted);
+    static Result<std::shared_ptr<Object>> open_named(Namespaces& namespaces, const Name& name, const OpenOptions& options);
+    static std::string describe_rival(Namespaces& namespaces, const Name& name);
+    Result<void> read_header();
+    Result<void> open_backing_file(const OpenOptions& options);
+    Result<void> check_backing_file(const os::FileState& state) const;
+    Result<Wait> wait_for_change_or_alone(std::uint32_t seen, Deadline deadline) const;
+
+    std::shared_ptr<Directory> directory_;  // none: unnamed
+    std::string file_name_;
+    std::string full_name_;
+    os::Fd fd_;
+    os::Fd body_fd_;  // the backing file, if any
+    Header header_;
+    os::FileState state_;
+    Access access_ = Access::read_write;
+    bool writable_ = false;  // fd_
+    bool was_created_ = false;
+    mutable std::atomic<std::uint64_t> known_size_bytes_{0};  // checked against the file; only grows
+    mutable std::atomic<HeaderPage*> page_{nullptr};
+};
+
+}  // namespace comap::internal

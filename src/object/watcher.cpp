@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <comap/watcher.hpp>
+
+#include <unordered_map>
+#include <vector>
+
+#include "base/error.hpp"
+#include "object/object.hpp"
+#include "os/change_events.hpp"
+#include "sync/change_word.hpp"
+
+namespace comap {
+namespace {
+
+using namespace internal;
+
+struct Watched {
+    std::shared_ptr<Object> object;
+    HeaderPage* page = nullptr;
+    int watch = -1;  // several tags may share one: the same object under several handles
+    std::uint32_t seen = 0;
+};
+
+// Arms again; the version if it is not the one last reported.
+std::optional<std::uint32_t> look_again(Watched& watched) {
+    if (watched.object->page_is_writable()) arm(watched.page->change);
+    const std::uint32_t now = version_after_arming(watched.page->change);
+    if (now == watched.seen) return std::nullopt;
+    watched.seen = now;
+    return now;
+}
+
+}  // namespace
+
+struct Watcher::State {
+    explicit State(os::ChangeEvents from) : events(std::move(from)) {}
+
+    std::optional<Changed> look(std::uint64_t tag) {
+        const auto found = watched.find(tag);
+        if (found == watched.end()) return std::nullopt;
+        const auto version = look_again(found->second);
+        if (!version) return std::nullopt;
+        return Changed{tag, *version};
+    }
+
+    // The tags to look at for an event.
+    void note(const os::FileEvent& event) {
+        for (const auto& [tag, entry] : watched)
+            if (event.overflowed || entry.watch == event.watch) to_look_at.push_back(tag);
+    }
+
+    bool is_shared(int watch) const {
+        std::size_t count = 0;
+        for (const auto& [tag, entry] : watched) count += entry.watch == watch ? 1 : 0;
+        return count > 1;
+    }
+
+    Result<void> add(const std::shared_ptr<Object>& object, std::uint64_t tag, std::uint32_t seen);
+
+    os::ChangeEvents events;
+    std::unordered_map<std::uint64_t, Watched> watched;
+    std::vector<std::uint64_t> to_look_at;
+};
+
+Result<void> Watcher::State::add(const std::shared_ptr<Object>& object, std::uint64_t tag, std::uint32_t seen) {
+    if (!object) return fail(Code::invalid_argument, 0, "", "this handle is closed and cannot be watched");
+    if (watched.contains(tag))
+        return fail(Code::invalid_argument, 0, object->name(), "the tag ", tag, " is already in use in this watcher");
+    COMAP_TRY(object->require_waitable());
+    COMAP_GET(HeaderPage* const page, object->page());
+    const auto watch = events.add(object->descriptor());
+    if (!watch)
+        return fail(code_of(watch.error()), watch.error(), object->name(), "'", shown(object->name()), "' cannot be watched: ", os_text(watch.error()),
+                    " (limits: fs.inotify.max_user_watches)");
+    Watched& entry = watched[tag] = Watched{object, page, *watch, seen & kVersionMask};
+    if (object->page_is_writable()) arm(page->change);
+    // Opening and closing the file is an event of its own: the descriptor becomes readable for what is there already.
+    if (version_after_arming(page->change) != entry.seen) (void)os::reopen(object->descriptor(), false);
+    return {};
+}
+
+Watcher::Watcher() = default;
+Watcher::~Watcher() = default;
+Watcher::Watcher(Watcher&& other) noexcept = default;
+Watcher& Watcher::operator=(Watcher&& other) noexcept = default;
+
+Result<Watcher> Watcher::create() {
+    auto events = os::ChangeEvents::create();
+    if (!events)
+        return fail(code_of(events.error()), events.error(), "", "no watcher can be made: ", os_text(events.error()),
+                    " (limits: fs.inotify.max_user_instances)");
+    Watcher watcher;
+    watcher.state_ = std::make_unique<State>(std::move(*events));
+    return watcher;
+}
+
+int Watcher::descriptor() const { return state_ ? state_->events.descriptor() : -1; }
+
+namespace {
+tl::unexpected<Error> closed() { return fail(Code::invalid_argument, 0, "", "this watcher is closed"); }
+}  // namespace
+
+Result<void> Watcher::add(const Section& section, std::uint64_t tag, std::uint32_t seen) {
+    return state_ ? state_->add(section.object(), tag, seen) : closed();
+}
+
+Result<void> Watcher::add(const Text& text, std::uint64_t tag, std::uint32_t seen) {
+    return state_ ? state_->add(text.object(), tag, seen) : closed();
+}
+
+Result<void> Watcher::remove(std::uint64_t tag) {
+    if (!state_) return closed();
+    const auto found = state_->watched.find(tag);
+    if (found == state_->watched.end()) return fail(Code::not_found, 0, "", "the tag ", tag, " is not in use in this watcher");
+    if (!state_->is_shared(found->second.watch)) state_->events.remove(found->second.watch);
+    state_->watched.erase(found);
+    return {};
+}
+
+Result<std::optional<Changed>> Watcher::next() {
+    if (!state_) return closed();
+    for (;;) {
+        while (!state_->to_look_at.empty()) {
+            const std::uint64_t tag = state_->to_look_at.back();
+            state_->to_look_at.pop_back();
+            if (const auto changed = state_->look(tag)) return changed;
+        }
+        const auto event = state_->events.next();
+        if (!event) return fail(Code::os_error, event.error(), "", "the watcher's events cannot be read: ", os_text(event.error()));
+        if (!*event) return std::nullopt;
+        state_->note(**event);
+    }
+}
+
+}  // namespace comap

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Telling others that an object changed.
+//
+// The change word (32 bits, in the object's header page):
+//   bit 0       sleeper: somebody may be asleep on this word. May be set with nobody asleep; never clear with somebody asleep.
+//   bits 1..31  version: how many changes were published, modulo 2^31. Exact.
+// A waiter sets the sleeper bit by compare-and-swap on the value it saw and sleeps on exactly that value. A publisher that
+// finds the bit clear adds 2 by compare-and-swap; one that finds it set lets the kernel add 2 and wake all in one step, so
+// that it cannot die in between. If that woke nobody, the bit was stale: a second such step clears it (and wakes those who
+// came meanwhile; they look again).
+//
+// The watch word (32 bits, next to it) does the same for those who watch by file descriptor:
+//   bit 0       armed: somebody may be watching. May be set with nobody watching; never clear with somebody watching who has
+//               not yet been sent an event for it.
+//   bits 1..31  counts armings and disarmings, so that a publisher only disarms what it has sent an event for.
+// A watcher arms, then reads the version; a publisher advances the version, then reads the watch word: one of them sees the
+// other (both are sequentially consistent).
+//
+// Objects that somebody may read but not write are `always_wake`: such a reader cannot set either bit, so every publish wakes.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <comap/deadline.hpp>
+#include <comap/section.hpp>
+
+#include "os/file.hpp"
+#include "os/word.hpp"
+
+namespace comap::internal {
+
+struct ChangeWords {
+    std::atomic<std::uint32_t> change;
+    std::atomic<std::uint32_t> watch;
+};
+static_assert(sizeof(ChangeWords) == 8 && std::atomic<std::uint32_t>::is_always_lock_free);
+
+inline constexpr std::uint32_t kSleeperBit = 0;
+inline constexpr std::uint32_t kSleeper = 1u << kSleeperBit;
+inline constexpr std::uint32_t kOneVersion = 2;
+inline constexpr std::uint32_t kVersionMask = 0x7fff'ffffu;
+inline constexpr std::uint32_t kArmed = 1;
+
+inline std::uint32_t version_of(std::uint32_t change_word) { return change_word >> 1; }
+
+inline std::uint32_t current_version(const ChangeWords& words) {
+    // SYNC change.seen: what was written before a version is seen by whoever sees the version; pairs with change.publish.
+    return version_of(words.change.load(std::memory_order_acquire));
+}
+
+// Sends an event to the watchers, then disarms exactly the arming that it answered.
+inline void notify_watchers(ChangeWords& words, std::uint32_t watch, int descriptor) {
+    os::touch(descriptor);
+    if ((watch & kArmed) != 0) words.watch.compare_exchange_strong(watch, watch + 1, std::memory_order_seq_cst, std::memory_order_relaxed);
+}
+
+// Slow half of publish: somebody sleeps, or could without our seeing it.
+inline void publish_and_wake(ChangeWords& words, bool always_wake) {
+    // SYNC change.publish: as below; the kernel's read-modify-write is a full barrier; pairs with change.seen.
+    const std::uint32_t woken = os::add_and_wake_all(words.change, kOneVersion);
+    if (woken == 0 && !always_wake) os::clear_bit_and_wake_all(words.change, kSleeperBit);
+}
+
+inline void publish(ChangeWords& words, bool always_wake, int descriptor) {
+    std::uint32_t seen = words.change.load(std::memory_order_relaxed);
+    for (;;) {
+        if (always_wake || (seen & kSleeper) != 0) [[unlikely]] {
+            publish_and_wake(words, always_wake);
+            break;
+        }
+        // SYNC change.publish: everything written before is seen with the new version; pairs with change.seen.
+        if (words.change.compare_exchange_weak(seen, seen + kOneVersion, std::memory_order_seq_cst, std::memory_order_relaxed))
+            break;
+    }
+    // SYNC watch.look: the version is advanced before the watch word is read; pairs with watch.arm.
+    const std::uint32_t watch = words.watch.load(std::memory_order_seq_cst);
+    if (always_wake || (watch & kArmed) != 0) [[unlikely]] notify_watchers(words, watch, descriptor);
+}
+
+// Asks for an event at the next publish. What was published before must be looked for after this.
+inline void arm(ChangeWords& words) {
+    std::uint32_t seen = words.watch.load(std::memory_order_relaxed);
+    std::uint32_t armed = 0;
+    do {
+        armed = (seen & kArmed) != 0 ? seen + 2 : seen + 1;
+        // SYNC watch.arm: armed before the version is read; pairs with watch.look.
+    } while (!words.watch.compare_exchange_weak(seen, armed, std::memory_order_seq_cst, std::memory_order_relaxed));
+}
+
+// The version, for one who has armed.
+inline std::uint32_t version_after_arming(const ChangeWords& words) {
+    // SYNC watch.arm: this load comes after the arming; pairs with watch.look.
+    return version_of(words.change.load(std::memory_order_seq_cst));
+}
+
+inline constexpr std::uint32_t kSpinTurns = 2000;  // some 30-40 us: about what being woken by another processor costs
+
+// Spins until the version is not `seen`; false if it still is after kSpinTurns.
+inline bool spin_for_change(const ChangeWords& words, std::uint32_t seen) {
+    if (!os::can_spin()) return current_version(words) != seen;
+    for (std::uint32_t turn = 0; turn < kSpinTurns; ++turn) {
+        if (current_version(words) != seen) return true;
+        os::spin_pause();
+    }
+    return false;
+}
+
+// Makes sure that the next publish wakes sleepers on the returned word; nothing if the version is not `seen` any more.
+inline bool set_sleeper_bit(ChangeWords& words, std::uint32_t& word) {
+    const std::uint32_t wanted = word | kSleeper;
+    if (word == wanted) return true;
+    if (!words.change.compare_exchange_strong(word, wanted, std::memory_order_relaxed, std::memory_order_relaxed)) return false;
+    word = wanted;
+    return true;
+}
+
+// Sleeps until the version is not `seen`. `may_write`: the mapping of the words is writable; else the object is always_wake.
+inline Wait sleep_for_change(ChangeWords& words, bool may_write, std::uint32_t seen, Deadline deadline) {
+    for (;;) {
+        std::uint32_t word = words.change.load(std::memory_order_acquire);
+        if (version_of(word) != seen) return Wait::changed;
+        if (may_write && !set_sleeper_bit(words, word)) continue;
+        switch (os::wait_word(words.change, word, deadline)) {
+            case os::Woken::maybe:
+                break;
+            case os::Woken::timed_out:
+                return current_version(words) != seen ? Wait::changed : Wait::timed_out;
+            case os::Woken::interrupted:
+            case os::Woken::refused:
+                return current_version(words) != seen ? Wait::changed : Wait::interrupted;
+        }
+    }
+}
+
+inline Wait wait_for_change(ChangeWords& words, bool may_write, std::uint32_t seen, Deadline deadline) {
+    if (current_version(words) != seen) return Wait::changed;
+    if (deadline.is_over()) return Wait::timed_out;
+    if (spin_for_change(words, seen)) return Wait::changed;
+    return sleep_for_change(words, may_write, seen, deadline);
+}
+
+}  // namespace comap::internal
