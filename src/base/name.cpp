@@ -28,7 +28,14 @@ int hex_value(char digit) {
     return -1;
 }
 
+bool needs_encoding(std::string_view base) {
+    for (std::size_t i = 0; i < base.size(); ++i)
+        if (must_encode(static_cast<unsigned char>(base[i]), i == 0)) return true;
+    return false;
+}
+
 std::string encode(std::string_view base) {
+    if (!needs_encoding(base)) return std::string(base);
     std::string out;
     for (std::size_t i = 0; i < base.size(); ++i) {
         const auto byte = static_cast<unsigned char>(base[i]);

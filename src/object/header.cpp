@@ -53,12 +53,6 @@ std::string_view file_fault(const Header& header) {
     return "";
 }
 
-std::string_view name_fault(const Header& header) {
-    if (header.name.empty()) return "";
-    const auto name = parse_name(header.name);
-    return name && name->base == header.name ? "" : "the name in its header is not a name";
-}
-
 std::string_view size_fault(const Header& header, std::uint64_t file_size_bytes) {
     if (header.size_bytes == 0) return "its size is zero";
     if (header.size_bytes > INT64_MAX - kHeaderBytes) return "its size is impossible";
@@ -69,7 +63,7 @@ std::string_view size_fault(const Header& header, std::uint64_t file_size_bytes)
 std::string_view first_fault(const Header& header, std::uint64_t file_size_bytes) {
     if (header.kind != Kind::section) return "its kind is unknown";
     if ((header.flags & ~kFlagsKnown) != 0) return "it has unknown flags";
-    for (const std::string_view fault : {size_fault(header, file_size_bytes), layout_fault(header), file_fault(header), name_fault(header)})
+    for (const std::string_view fault : {size_fault(header, file_size_bytes), layout_fault(header), file_fault(header)})
         if (!fault.empty()) return fault;
     return "";
 }

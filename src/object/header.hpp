@@ -82,7 +82,8 @@ struct Header {
 std::string header_bytes(const Header& header);
 
 // Any bytes may be given: they are checked as if an enemy had written them. `bytes` are the first kHeaderBytes of the file,
-// or fewer if it is shorter. Errors: corrupt, version_mismatch; `object` is only for the sentence.
+// or fewer if it is shorter. The name is only known to be short enough: callers compare it with the one they came by.
+// Errors: corrupt, version_mismatch; `object` is only for the sentence.
 Result<Header> parse_header(std::span<const std::byte> bytes, std::uint64_t file_size_bytes, std::string_view object);
 
 bool has_magic(std::span<const std::byte> bytes);

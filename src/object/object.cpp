@@ -192,7 +192,7 @@ Result<std::shared_ptr<Object>> Object::create(Namespaces& namespaces, std::stri
 // --- opening -----------------------------------------------------------------------------------------------------------
 
 Result<void> Object::read_header() {
-    std::array<std::byte, kHeaderBytes> bytes;
+    alignas(HeaderPage) std::array<std::byte, kHeaderBytes> bytes;
     const auto count = os::read_at(fd_.number(), bytes.data(), kHeaderCoreBytes, 0);
     if (!count) return cannot(count.error(), full_name_, "read");
     std::size_t size = *count;
@@ -310,15 +310,17 @@ Result<std::shared_ptr<Object>> Object::from_descriptor(Namespaces& namespaces, 
     if (!locked || !*locked) return fail(Code::busy, 0, "", "the object behind descriptor ", descriptor, " is being removed");
     COMAP_GET(auto object, adopt(nullptr, "", "", Held{std::move(*own), *state, *writable}, options));
     if (object->header_.name.empty()) return object;
+    const auto name = parse_name(object->header_.name);
+    if (!name || name->base != object->header_.name)
+        return fail(Code::corrupt, 0, "", "the object behind descriptor ", descriptor, " is damaged: the name in its header is not a name");
     // Named: it is ours to remove when we are the last, if its name leads to it in this context.
     for (const Scope scope : {Scope::local, Scope::global}) {
         auto directory = namespaces.open(scope);
         if (!directory) continue;
-        const std::string file_name = file_name_of(object->header_.name);
-        const auto named = os::state_at((*directory)->fd.number(), file_name);
+        const auto named = os::state_at((*directory)->fd.number(), name->file_name);
         if (!named || !named->is_same_file(*state)) continue;
         object->directory_ = *directory;
-        object->file_name_ = file_name;
+        object->file_name_ = name->file_name;
         object->full_name_ = full_name(scope, object->header_.name);
         return object;
     }
@@ -374,6 +376,13 @@ Result<std::uint64_t> Object::size_bytes() const {
     }
     known_size_bytes_.store(said, std::memory_order_relaxed);
     return said;
+}
+
+Result<std::uint64_t> Object::last_known_size_bytes() const {
+    const std::uint64_t known = known_size_bytes_.load(std::memory_order_relaxed);
+    const HeaderPage* const page = page_.load(std::memory_order_acquire);  // SYNC page.use: pairs with page.map
+    if (!page || page->size_bytes.load(std::memory_order_relaxed) == known) return known;
+    return size_bytes();
 }
 
 Result<ObjectInfo> Object::info() const {

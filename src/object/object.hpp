@@ -54,6 +54,9 @@ class Object {
 
     // The size now; only what is really behind it, whatever the header says.
     Result<std::uint64_t> size_bytes() const;
+    // The same without a system call where nothing new can be known: as when it was opened or last asked, and as the header
+    // page says where that is mapped (by version, wait and publish).
+    Result<std::uint64_t> last_known_size_bytes() const;
     Result<void> grow(std::uint64_t size_bytes);
     Result<void> set_keep(bool keep);
 

@@ -30,7 +30,7 @@ Protection default_protection(const Object& object) {
 
 Result<std::uint64_t> wanted_size(const Object& object, const ViewOptions& options) {
     if (options.size_bytes > 0) return options.size_bytes;
-    COMAP_GET(const std::uint64_t size, object.size_bytes());
+    COMAP_GET(const std::uint64_t size, object.last_known_size_bytes());
     if (options.offset_bytes < size) return size - options.offset_bytes;
     return fail(Code::invalid_argument, 0, object.name(), "a view from byte ", options.offset_bytes, " on does not lie in '",
                 shown(object.name()), "', which has ", size, " bytes");
