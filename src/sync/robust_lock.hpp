@@ -31,7 +31,8 @@ enum class LockEnd : std::uint8_t {
     interrupted,
 };
 
-// One process's way to one lock word. Any thread may lock; the one that did unlocks. Not recursive.
+// One process's way to one lock word. Any thread may lock; the one that did unlocks. Not recursive. REQUIRES: it lives
+// until every thread that locked it has unlocked it or ended (the kernel reads its pages when such a thread dies).
 class RobustLock {
   public:
     RobustLock() = default;

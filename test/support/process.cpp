@@ -124,6 +124,10 @@ int wait_until(const std::function<bool()>& condition, const char* what) {
     }
 }
 
+void pass_time(std::uint32_t turns) {
+    for (std::uint32_t turn = 0; turn < turns; ++turn) asm volatile("");
+}
+
 namespace {
 
 char state_of(pid_t pid) {

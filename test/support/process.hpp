@@ -72,6 +72,9 @@ class Child {
 // come by themselves. Returns how many times it looked.
 int wait_until(const std::function<bool()>& condition, const char* what);
 
+// Passes a short, random time: so that what follows hits another process anywhere in its work.
+void pass_time(std::uint32_t turns);
+
 // The process sleeps in the kernel (state S in /proc).
 bool is_asleep(pid_t pid);
 bool is_stopped(pid_t pid);
