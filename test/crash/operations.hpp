@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The library calls that are killed everywhere. For each: what is there before, what the killed process prepares, the call
+// itself, and what must be true when it was killed somewhere in it, or had completed it and was killed then.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "world.hpp"
+
+namespace comap::crash {
+
+// The process that is killed.
+struct Actor {
+    std::string root;
+    std::optional<Context> context;
+    Section section;
+    View view;
+    Text text;
+
+    Context& begin() { return context.emplace(ContextOptions{.root = root}); }
+};
+
+struct Operation {
+    const char* name;
+    void (*arrange)(World&);           // by the driver
+    bool (*prepare)(Actor&);           // by the actor, before it can be killed; false: could not
+    Result<void> (*act)(Actor&);       // the call
+    void (*inspect)(World&, bool completed);  // by the driver, after the kill
+};
+
+const std::vector<Operation>& operations();
+
+// The same with the command: run with these arguments, killed between system calls.
+struct ToolOperation {
+    const char* name;
+    std::vector<std::string> arguments;
+    void (*arrange)(World&);
+    void (*inspect)(World&, bool completed);
+    // Programs that never end: whether all is done, so that they may be killed for good. They are then about to wait.
+    bool (*is_done)(World&);
+};
+
+const std::vector<ToolOperation>& tool_operations();
+
+}  // namespace comap::crash
