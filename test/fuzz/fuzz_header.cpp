@@ -18,8 +18,8 @@ struct Place {
     std::string root = "/dev/shm/comap-fuzz-XXXXXX";
     Place() {
         if (!::mkdtemp(root.data())) std::abort();
-        ::atexit([] { (void)!std::system(("rm -rf " + Place::the().root).c_str()); });
     }
+    ~Place() { (void)!std::system(("rm -rf " + root).c_str()); }
     static Place& the() {
         static Place place;
         return place;
