@@ -21,6 +21,9 @@ class Namespaces;
 
 enum class Kind : std::uint32_t { section = 1 };
 
+// Longest name, UTF-8 bytes, not counting "Local\\" or "Global\\".
+inline constexpr std::size_t kNameBytesMax = 240;
+
 // What the body of a section holds.
 enum class Layout : std::uint32_t { bytes = 0, text = 1 };
 
@@ -75,7 +78,7 @@ struct Collected {
 
 struct ContextOptions {
     // Directory that holds the namespaces. Empty: $COMAP_DIR (ignored in set-user-id programs), else /dev/shm.
-    std::string root;
+    std::string root = {};
 };
 
 // Thread-safe: any number of threads may use one Context. It opens its directories when they are first needed, so making

@@ -31,22 +31,22 @@ struct CreateOptions {
     std::uint32_t mode = 0600;  // who may open it; bits for group and others on request. Set exactly, whatever the umask.
     bool keep = false;          // outlives its holders, until removed
     bool lazy = false;          // memory is taken when touched: touching may then kill the process when memory is short
-    std::string file;           // path of an existing file that is the body; empty: memory
+    std::string file = {};      // path of an existing file that is the body; empty: memory
     std::uint64_t file_offset = 0;     // where the body begins in the file, bytes, a multiple of the page size
     Access access = Access::read_write;  // of this handle; read_only is also how a read-only file is used
 };
 
 struct OpenOptions {
     Access access = Access::read_write;
-    std::optional<std::uint32_t> owner_uid;  // the object must belong to this user, else permission_denied
-    std::string file;  // the file the caller expects under the section. Needed where the path in the object cannot be
+    std::optional<std::uint32_t> owner_uid = {};  // the object must belong to this user, else permission_denied
+    std::string file = {};  // the file the caller expects under the section. Needed where the path in the object cannot be
                        // believed: its owner does not own the file, or others may write the object.
 };
 
 struct ViewOptions {
     std::uint64_t offset_bytes = 0;  // any byte
-    std::uint64_t size_bytes = 0;    // 0: up to the end
-    std::optional<Protection> protection;  // none: as the section was opened
+    std::uint64_t size_bytes = 0;    // 0: up to the end, as this handle knows it (size_bytes(), version() and wait() learn)
+    std::optional<Protection> protection = {};  // none: as the section was opened
     bool prefault = false;           // every page is mapped before the call returns
     bool huge_pages = false;         // ask for 2 MiB pages; unsupported if the kernel will not give any
 };

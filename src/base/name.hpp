@@ -10,7 +10,6 @@
 
 namespace comap::internal {
 
-inline constexpr std::size_t kNameBytesMax = 240;       // without the scope prefix
 inline constexpr std::size_t kFileNameBytesMax = 255;   // of the file system
 inline constexpr std::size_t kHashedPrefixBytes = 200;  // of a file name that would be longer
 

@@ -43,21 +43,30 @@ struct SlotHeader {
 std::uint32_t load(std::uint32_t& field) { return std::atomic_ref(field).load(std::memory_order_relaxed); }
 void store(std::uint32_t& field, std::uint32_t value) { std::atomic_ref(field).store(value, std::memory_order_relaxed); }
 
+Word copy_word(char* target, Word& source) {
+    const Word word = std::atomic_ref(source).load(std::memory_order_relaxed);
+    std::memcpy(target, &word, sizeof word);
+    return word;
+}
+
 // Copies out of shared memory; returns all bytes or-ed together (in each byte place of a word).
 // REQUIRES: source is aligned and readable up to the next multiple of a word.
-Word copy_out(char* target, const char* source, std::size_t size_bytes) {
-    auto* words = reinterpret_cast<Word*>(const_cast<char*>(source));
+[[gnu::always_inline]] inline Word copy_out(char* target, const char* source, std::size_t size_bytes) {
+    auto* const words = reinterpret_cast<Word*>(const_cast<char*>(source));
+    const std::size_t count = size_bytes / sizeof(Word);
+    std::size_t i = 0;
     Word seen = 0;
-    for (; size_bytes >= sizeof(Word); size_bytes -= sizeof(Word), target += sizeof(Word)) {
-        const Word word = std::atomic_ref(*words++).load(std::memory_order_relaxed);
+    const auto copy = [&] {
+        seen |= copy_word(target + i * sizeof(Word), words[i]);
+        ++i;
+    };
+    while (count - i >= 4) copy(), copy(), copy(), copy();  // for short values the loop costs more than the copying
+    while (i < count) copy();
+    if (const std::size_t rest_bytes = size_bytes % sizeof(Word); rest_bytes > 0) {
+        Word word = std::atomic_ref(words[i]).load(std::memory_order_relaxed);
+        word &= (Word{1} << (8 * rest_bytes)) - 1;
         seen |= word;
-        std::memcpy(target, &word, sizeof word);
-    }
-    if (size_bytes > 0) {
-        Word word = std::atomic_ref(*words).load(std::memory_order_relaxed);
-        std::memcpy(target, &word, size_bytes);
-        word &= (Word{1} << (8 * size_bytes)) - 1;
-        seen |= word;
+        std::memcpy(target + i * sizeof(Word), &word, rest_bytes);
     }
     return seen;
 }
@@ -141,8 +150,16 @@ struct Text::Mapping {
     Result<RobustLock*> writer_lock();
     template <typename Write>
     Result<std::uint32_t> write(Deadline deadline, const Write& write_slot);
+    // What became of an attempt to copy a value out.
+    enum class Copied : std::uint8_t { whole, misplaced, too_long, not_utf8 };
     template <typename Copy>
-    Result<TextLength> read(const Copy& copy) const;
+    Result<TextLength> read(std::size_t room_bytes, const Copy& copy) const;
+    [[gnu::cold]] tl::unexpected<Error> unreadable(Copied copied, std::size_t length, std::size_t room_bytes) const;
+
+    // `seen`: the bytes of the copy, or-ed together.
+    static Copied check(Word seen, std::string_view copy) {
+        return (seen & kHighBits) == 0 || !first_invalid_utf8(copy) ? Copied::whole : Copied::not_utf8;
+    }
 };
 
 Result<RobustLock*> Text::Mapping::writer_lock() {
@@ -184,21 +201,24 @@ Result<std::uint32_t> Text::Mapping::write(Deadline deadline, const Write& write
     return new_version;
 }
 
-// Runs copy(slot bytes, length) until it has copied a whole value.
+tl::unexpected<Error> Text::Mapping::unreadable(Copied copied, std::size_t length, std::size_t room_bytes) const {
+    if (copied == Copied::too_long) return too_long(length, "the caller's buffer has", room_bytes);
+    return corrupt(copied == Copied::not_utf8 ? "its value is not UTF-8" : "its current value is not where it must be");
+}
+
+// Runs copy(slot bytes, length) until it has copied a whole value, of at most room_bytes.
 template <typename Copy>
-Result<TextLength> Text::Mapping::read(const Copy& copy) const {
+Result<TextLength> Text::Mapping::read(std::size_t room_bytes, const Copy& copy) const {
     for (std::uint32_t attempt = 0;; ++attempt) {
         const std::uint32_t now = version();
         char* const from = slot(now);
         const std::uint32_t slot_version = load(header(from).version);
         const std::size_t length = load(header(from).length_bytes);
-        const bool plausible = slot_version == now && length <= capacity_bytes;
-        const Result<bool> valid = plausible ? copy(bytes(from), length) : Result<bool>(false);
-        if (was_whole(now)) {
-            if (!valid) return tl::unexpected<Error>(valid.error());
-            if (!plausible) return corrupt("its current value is not where it must be");
-            if (!*valid) return corrupt("its value is not UTF-8");
-            return TextLength{length, now};
+        Copied copied = Copied::misplaced;
+        if (slot_version == now && length <= capacity_bytes) copied = length <= room_bytes ? copy(bytes(from), length) : Copied::too_long;
+        if (was_whole(now)) [[likely]] {
+            if (copied == Copied::whole) [[likely]] return TextLength{length, now};
+            return unreadable(copied, length, room_bytes);
         }
         // The writers were faster by three values. Each of them was whole when it was current: the next try has as good
         // a chance as this one; after many, let others run.
@@ -295,20 +315,19 @@ Result<std::uint32_t> Text::append(std::string_view value, Deadline deadline) co
 
 Result<TextLength> Text::get(std::span<char> out) const {
     if (!mapping_) return closed();
-    return mapping_->read([&](const char* from, std::size_t length) -> Result<bool> {
-        if (length > out.size()) return mapping_->too_long(length, "the caller's buffer has", out.size());
+    return mapping_->read(out.size(), [&](const char* from, std::size_t length) {
         const Word seen = copy_out(out.data(), from, length);
-        return (seen & kHighBits) == 0 || !first_invalid_utf8({out.data(), length});
+        return Mapping::check(seen, {out.data(), length});
     });
 }
 
 Result<TextValue> Text::get() const {
     if (!mapping_) return closed();
     TextValue out;
-    const auto read = mapping_->read([&](const char* from, std::size_t length) -> Result<bool> {
+    const auto read = mapping_->read(mapping_->capacity_bytes, [&](const char* from, std::size_t length) {
         out.value.resize(length);
         const Word seen = copy_out(out.value.data(), from, length);
-        return (seen & kHighBits) == 0 || !first_invalid_utf8(out.value);
+        return Mapping::check(seen, out.value);
     });
     if (!read) return tl::unexpected<Error>(read.error());
     out.version = read->version;

@@ -146,13 +146,15 @@ Result<bool> Context::collect_file(Scope scope, std::string_view file_name) {
     if (file_name.empty() || file_name.find('/') != file_name.npos || file_name == "." || file_name == "..")
         return fail(Code::invalid_argument, 0, "", "'", shown(file_name), "' is not the name of a file in ", directory->path);
     COMAP_GET(const auto collected, internal::collect_file(*directory, std::string(file_name)));
+    if (!collected.was_dead && namespaces_->forget_if_removed(*directory)) return collect_file(scope, file_name);
     return collected.removed;
 }
 
 Result<bool> Context::setup_global() { return namespaces_->setup_global(); }
 
 Result<void> Context::check(Scope scope) {
-    COMAP_TRY(namespaces_->open(scope));
+    COMAP_GET(const auto directory, namespaces_->open(scope));
+    if (namespaces_->forget_if_removed(*directory)) COMAP_TRY(namespaces_->open(scope));
     return {};
 }
 

@@ -81,14 +81,25 @@ Reaped unlink_if_dead(const Directory& directory, const std::string& file_name, 
     return unlinked.error() == ENOENT ? Reaped::led_elsewhere : Reaped::not_ours;
 }
 
-// Removes the object if nobody holds it. `descriptor` is writable, has no lock, and its file was found to be free.
+// While one lives, this process does not fork. It begins before the file is opened whose write lock is wanted, and ends when
+// that is closed: a child that shares the open file, forked before the lock was taken too, would keep the lock if this
+// process were killed while it has it.
+struct NoFork {
+    NoFork() { if (keeps(Rule::no_fork_with_write_lock)) ::new (&scope) os::NoForkScope; }
+    ~NoFork() { if (keeps(Rule::no_fork_with_write_lock)) scope.~NoForkScope(); }
+    NoFork(const NoFork&) = delete;
+    NoFork& operator=(const NoFork&) = delete;
+    union { os::NoForkScope scope; };
+};
+
+// Removes the object if nobody holds it. `descriptor` is writable, has no lock, was opened inside a NoFork, and its file was
+// found to be free.
 Reaped reap(const Directory& directory, const std::string& file_name, int descriptor, bool even_if_kept) {
-    struct NoFork {
-        NoFork() { if (keeps(Rule::no_fork_with_write_lock)) ::new (&scope) os::NoForkScope; }
-        ~NoFork() { if (keeps(Rule::no_fork_with_write_lock)) scope.~NoForkScope(); }
-        union { os::NoForkScope scope; };
-    };
-    const NoFork no_fork;
+    if (!keeps(Rule::reread_keep_under_write_lock)) {  // broken: it is only read before
+        const auto state = os::state(descriptor);
+        if (state && state->is_sticky() && !even_if_kept) return Reaped::kept;
+        between_steps();
+    }
     const bool locks = !even_if_kept || keeps(Rule::remove_under_write_lock);
     if (locks) {
         const auto locked = os::try_write_lock(descriptor);
@@ -98,6 +109,17 @@ Reaped reap(const Directory& directory, const std::string& file_name, int descri
     between_steps();
     if (locks && keeps(Rule::unlock_write_lock_explicitly)) os::release_lock(descriptor);
     return end;
+}
+
+// The same for a file that may have been open when this process forked: through an open file of its own.
+Reaped reap_afresh(const Directory& directory, const std::string& file_name, int descriptor, bool even_if_kept) {
+    const NoFork no_fork;
+    const auto afresh = os::open_at(directory.fd.number(), file_name, true);
+    if (!afresh) return afresh.error() == ENOENT ? Reaped::led_elsewhere : Reaped::not_ours;
+    const auto meant = os::state(descriptor);
+    const auto found = os::state(afresh->number());
+    if (!meant || !found || !found->is_same_file(*meant)) return Reaped::led_elsewhere;
+    return reap(directory, file_name, afresh->number(), even_if_kept);
 }
 
 enum class Found : std::uint8_t { held, nothing, start_again };
@@ -123,7 +145,7 @@ Result<Found> take_unheld(const Directory& directory, const Name& name, const He
         return fail(Code::corrupt, 0, name.full(), "the file under the name '", shown(name.full()), "' in ", directory.path,
                     " is not a comap object; `comap rm` removes it");
     if (!held.writable) return confirm_dead(descriptor);
-    switch (reap(directory, name.file_name, descriptor, false)) {
+    switch (reap_afresh(directory, name.file_name, descriptor, false)) {
         case Reaped::not_ours:
             return confirm_dead(descriptor);
         case Reaped::removed:
@@ -178,15 +200,29 @@ Result<Found> hold(const Name& name, Held& held) {
     return Found::held;
 }
 
+// Rule::ask_before_read_lock, broken: takes the read lock first and then asks whether somebody else has one too.
+Result<Found> lock_then_ask(const Name& name, Held& held) {
+    COMAP_GET(const Found found, hold(name, held));
+    if (found != Found::held) return found;
+    between_steps();
+    const auto lock = os::ask_lock(held.fd.number());
+    if (lock && *lock != os::Locked::no) return Found::held;
+    os::release_lock(held.fd.number());
+    return Found::nothing;
+}
+
 // One attempt to open.
 Result<Found> try_open(const Directory& directory, const Name& name, bool must_write, Held& held) {
     COMAP_GET(held, open_file(directory, name, must_write));
     between_steps();
+    if (!keeps(Rule::ask_before_read_lock)) {
+        COMAP_GET(const Found found, lock_then_ask(name, held));
+        if (found != Found::nothing) return found;
+    }
     const auto lock = os::ask_lock(held.fd.number());
     if (!lock) return refused(lock.error(), name, "asked for its holders");
     if (*lock == os::Locked::for_writing) return Found::start_again;
     if (*lock == os::Locked::no) {
-        if (!keeps(Rule::ask_before_read_lock)) return hold(name, held);
         between_steps();
         COMAP_GET(const Found found, take_unheld(directory, name, held));
         if (found != Found::held) return found;
@@ -247,6 +283,7 @@ Result<void> link_held(const Directory& directory, const Name& name, const Held&
 
 Left leave(const Directory& directory, const std::string& file_name, os::Fd fd) {
     between_steps();
+    const NoFork no_fork;
     if (!keeps(Rule::leave_by_fresh_descriptor))
         return reap(directory, file_name, fd.number(), false) == Reaped::removed ? Left::gone : Left::others_hold_it;
     auto afresh = os::open_at(directory.fd.number(), file_name, true);
@@ -298,7 +335,7 @@ Result<std::optional<Removed>> try_remove(const Directory& directory, const Name
     }
     between_steps();
     const bool was_dead_object = !state->is_sticky() && begins_like_an_object(held.fd.number());
-    switch (reap(directory, name.file_name, held.fd.number(), true)) {
+    switch (reap_afresh(directory, name.file_name, held.fd.number(), true)) {
         case Reaped::removed:
             if (was_dead_object) return not_found(directory, name);
             return Removed::gone;
@@ -334,7 +371,7 @@ Result<CollectedFile> collect_file(const Directory& directory, const std::string
     collected.was_dead = true;
     collected.bytes = state->allocated_bytes;
     between_steps();
-    const Reaped end = reap(directory, file_name, fd->number(), false);
+    const Reaped end = reap_afresh(directory, file_name, fd->number(), false);
     if (end == Reaped::contended)
         return fail(Code::busy, 0, file_name, "the object in file ", shown(file_name), " is in somebody's hands; try again");
     collected.was_dead = end == Reaped::removed || end == Reaped::not_ours;

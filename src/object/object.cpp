@@ -165,7 +165,7 @@ Result<std::shared_ptr<Object>> Object::create_unnamed(const NewObject& wanted) 
 
 // " (text, 262400 bytes)": what is in the way; nothing if it cannot be read.
 std::string Object::describe_rival(Namespaces& namespaces, const Name& name) {
-    const auto rival = open_named(namespaces, name, {.access = Access::read_only, .owner_uid = {}, .file = {}});
+    const auto rival = open_named(namespaces, name, {.access = Access::read_only});
     if (!rival) return "";
     const Header& header = (*rival)->header();
     const bool is_plain = header.layout == Layout::bytes;
@@ -349,8 +349,7 @@ Result<void> Object::require_writable(std::string_view doing) const {
     return fail(Code::permission_denied, 0, full_name_, quoted(full_name_), " was opened for reading only and cannot be ", doing);
 }
 
-Result<HeaderPage*> Object::page() const {
-    if (HeaderPage* const known = page_.load(std::memory_order_acquire)) return known;  // SYNC page.use: pairs with page.map
+Result<HeaderPage*> Object::map_page() const {
     auto mapped = os::map(fd_.number(), 0, kHeaderBytes, writable_ ? os::MapMode::read_write : os::MapMode::read_only);
     if (!mapped) return cannot(mapped.error(), full_name_, "mapped");
     HeaderPage* expected = nullptr;
@@ -498,7 +497,7 @@ Result<Wait> Object::wait(std::uint32_t seen, Deadline deadline, WaitFor what) c
     seen &= kVersionMask;
     COMAP_GET(HeaderPage* const page, this->page());
     if (current_version(page->change) != seen) return Wait::changed;
-    COMAP_TRY(require_waitable());
+    if (!writable_) COMAP_TRY(require_waitable());
     if (what == WaitFor::change_or_alone) return wait_for_change_or_alone(seen, deadline);
     return wait_for_change(page->change, writable_, seen, deadline);
 }
@@ -526,14 +525,35 @@ bool take_events(os::ChangeEvents& events) {
 
 }  // namespace
 
-Result<Wait> Object::wait_for_change_or_alone(std::uint32_t seen, Deadline deadline) const {
-    COMAP_GET(HeaderPage* const page, this->page());
+// Events of this object's file. Making and closing an inotify instance takes the kernel milliseconds, so one is kept.
+Result<std::unique_ptr<os::ChangeEvents>> Object::take_own_events() const {
+    {
+        const std::lock_guard guard(own_events_mutex_);
+        if (own_events_) return std::move(own_events_);
+    }
     auto events = os::ChangeEvents::create();
     if (!events)
         return fail(code_of(events.error()), events.error(), full_name_, "no more inotify instances for this user (fs.inotify.max_user_instances): ",
                     os_text(events.error()));
     const auto watch = events->add(fd_.number());
     if (!watch) return cannot(watch.error(), full_name_, "watched");
+    return std::make_unique<os::ChangeEvents>(std::move(*events));
+}
+
+void Object::give_back_own_events(std::unique_ptr<os::ChangeEvents> events) const {
+    const std::lock_guard guard(own_events_mutex_);
+    if (!own_events_) own_events_ = std::move(events);
+}
+
+Result<Wait> Object::wait_for_change_or_alone(std::uint32_t seen, Deadline deadline) const {
+    COMAP_GET(HeaderPage* const page, this->page());
+    COMAP_GET(std::unique_ptr<os::ChangeEvents> events, take_own_events());
+    struct GiveBack {
+        const Object& object;
+        std::unique_ptr<os::ChangeEvents>& events;
+        ~GiveBack() { object.give_back_own_events(std::move(events)); }
+    } const give_back{*this, events};
+    take_events(*events);  // what came since the last wait
     COMAP_GET(bool alone, is_only_holder());
     for (;;) {
         if (writable_) arm(page->change);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,7 @@
 #include "object/header.hpp"
 #include "object/lifetime.hpp"
 #include "object/namespaces.hpp"
+#include "os/change_events.hpp"
 #include "os/map.hpp"
 
 namespace comap::internal {
@@ -67,7 +69,10 @@ class Object {
     std::uint64_t body_offset_bytes() const { return header_.has(kFlagFile) ? header_.file_offset_bytes : kHeaderBytes; }
 
     // The header page, mapped when first asked for; writable if the object's mode lets us write, whatever the access asked for.
-    Result<HeaderPage*> page() const;
+    Result<HeaderPage*> page() const {
+        if (HeaderPage* const known = page_.load(std::memory_order_acquire)) [[likely]] return known;  // SYNC page.use: pairs with page.map
+        return map_page();
+    }
     bool page_is_writable() const { return writable_; }
     bool always_wakes() const { return header_.has(kFlagAlwaysWake); }
 
@@ -85,11 +90,14 @@ class Object {
                                                  Held held, const OpenOptions& options);
     static Result<std::shared_ptr<Object>> make(Namespaces* namespaces, const Name* name, const NewObject& wanted);
     static Result<std::shared_ptr<Object>> open_named(Namespaces& namespaces, const Name& name, const OpenOptions& options);
+    Result<HeaderPage*> map_page() const;
     static std::string describe_rival(Namespaces& namespaces, const Name& name);
     Result<void> read_header();
     Result<void> open_backing_file(const OpenOptions& options);
     Result<void> check_backing_file(const os::FileState& state) const;
     Result<Wait> wait_for_change_or_alone(std::uint32_t seen, Deadline deadline) const;
+    Result<std::unique_ptr<os::ChangeEvents>> take_own_events() const;
+    void give_back_own_events(std::unique_ptr<os::ChangeEvents> events) const;
 
     std::shared_ptr<Directory> directory_;  // none: unnamed
     std::string file_name_;
@@ -103,6 +111,8 @@ class Object {
     bool was_created_ = false;
     mutable std::atomic<std::uint64_t> known_size_bytes_{0};  // checked against the file; only grows
     mutable std::atomic<HeaderPage*> page_{nullptr};
+    mutable std::mutex own_events_mutex_;
+    mutable std::unique_ptr<os::ChangeEvents> own_events_;  // kept between waits, if any thread has waited for being alone
 };
 
 }  // namespace comap::internal

@@ -13,12 +13,10 @@
 
 #include "support/process.hpp"
 
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // options are named where they matter
-
 namespace comap::test {
 namespace {
 
-constexpr OpenOptions kReadOnly = {.access = Access::read_only, .owner_uid = {}, .file = {}};
+constexpr OpenOptions kReadOnly = {.access = Access::read_only};
 
 struct SectionTest : ::testing::Test {
     TempRoot root;
@@ -98,9 +96,9 @@ TEST_F(SectionTest, BeyondFourGigabytesWhenLazy) {
     const std::uint64_t size = (std::uint64_t{5} << 30) + 3;
     const Section made = create("big", size, {.mode = 0600, .keep = false, .lazy = true});
     EXPECT_EQ(*made.size_bytes(), size);
-    const View end = view(made, {.offset_bytes = size - 3, .size_bytes = 3, .protection = {}});
+    const View end = view(made, {.offset_bytes = size - 3, .size_bytes = 3});
     end.writable_bytes()[2] = std::byte{9};
-    EXPECT_EQ(view(open("big"), {.offset_bytes = size - 1, .size_bytes = 1, .protection = {}}).bytes()[0], std::byte{9});
+    EXPECT_EQ(view(open("big"), {.offset_bytes = size - 1, .size_bytes = 1}).bytes()[0], std::byte{9});
 }
 
 TEST_F(SectionTest, TheModeIsExactWhateverTheUmask) {
@@ -179,7 +177,7 @@ TEST_F(SectionTest, ViewsOfAnyRange) {
     for (const std::uint64_t offset : {0u, 1u, 4095u, 4096u, 4097u, 19999u})
         for (const std::uint64_t size : {1u, 4096u, 10000u}) {
             if (offset + size > 20000) continue;
-            const View part = view(made, {.offset_bytes = offset, .size_bytes = size, .protection = {}});
+            const View part = view(made, {.offset_bytes = offset, .size_bytes = size});
             ASSERT_EQ(part.size(), size);
             EXPECT_EQ(part.offset(), offset);
             EXPECT_EQ(std::memcmp(part.data(), all.data() + offset, size), 0);
@@ -188,11 +186,11 @@ TEST_F(SectionTest, ViewsOfAnyRange) {
 
 TEST_F(SectionTest, ViewsBeyondTheEndSayBothNumbers) {
     const Section made = create("a", 100);
-    for (const ViewOptions& options : {ViewOptions{.offset_bytes = 100, .size_bytes = 1, .protection = {}},
-                                       ViewOptions{.offset_bytes = 99, .size_bytes = 2, .protection = {}},
-                                       ViewOptions{.offset_bytes = 101, .size_bytes = 0, .protection = {}},
-                                       ViewOptions{.offset_bytes = 1, .size_bytes = UINT64_MAX, .protection = {}},
-                                       ViewOptions{.offset_bytes = UINT64_MAX, .size_bytes = 2, .protection = {}}}) {
+    for (const ViewOptions& options : {ViewOptions{.offset_bytes = 100, .size_bytes = 1},
+                                       ViewOptions{.offset_bytes = 99, .size_bytes = 2},
+                                       ViewOptions{.offset_bytes = 101, .size_bytes = 0},
+                                       ViewOptions{.offset_bytes = 1, .size_bytes = UINT64_MAX},
+                                       ViewOptions{.offset_bytes = UINT64_MAX, .size_bytes = 2}}) {
         const auto outside = made.view(options);
         EXPECT_CODE(Code::invalid_argument, outside);
         EXPECT_NE(outside.error().message.find("100 bytes"), std::string::npos) << outside.error().message;
@@ -277,12 +275,12 @@ TEST_F(SectionTest, ADescriptorOfANamedSectionHoldsIt) {
 
 TEST_F(SectionTest, PrefaultAndHugePagesOnRequest) {
     const Section made = create("a", 8 << 20);
-    EXPECT_OK(made.view({.offset_bytes = 0, .size_bytes = 0, .protection = {}, .prefault = true}));
+    EXPECT_OK(made.view({.offset_bytes = 0, .size_bytes = 0, .prefault = true}));
     EXPECT_OK(made.view({.offset_bytes = 5, .size_bytes = 77, .protection = Protection::read_only, .prefault = true}));
-    const auto huge = made.view({.offset_bytes = 0, .size_bytes = 0, .protection = {}, .prefault = false, .huge_pages = true});
+    const auto huge = made.view({.offset_bytes = 0, .size_bytes = 0, .prefault = false, .huge_pages = true});
     if (huge) EXPECT_GE(huge->huge_page_bytes(), std::uint64_t{2} << 20);
     else EXPECT_CODE(Code::unsupported, huge);  // a kernel without them
-    EXPECT_CODE(Code::unsupported, made.view({.offset_bytes = 0, .size_bytes = 4096, .protection = {}, .prefault = false, .huge_pages = true}));
+    EXPECT_CODE(Code::unsupported, made.view({.offset_bytes = 0, .size_bytes = 4096, .prefault = false, .huge_pages = true}));
 }
 
 TEST_F(SectionTest, ClosedHandlesAnswerInWords) {

@@ -56,7 +56,7 @@ load helper
     [ -z "$output" ]
 }
 
-@test "another user: cannot open 0600, can read 0644, cannot write or remove it" {
+@test "another user: cannot open 0600, can read and watch 0644, cannot write or remove it" {
     [ "$(id -u)" -eq 0 ] || skip "only root can be two users"
     local as_other=(setpriv --reuid 12345 --regid 12345 --clear-groups)
     "${as_other[@]}" test -x "$COMAP_BIN" || skip "the tool cannot be reached by others"
@@ -72,6 +72,11 @@ load helper
     run -0 "${as_other[@]}" "$COMAP_BIN" ls --noheadings -o name,state 'Global\*'
     [[ $output == *'Global\open    kept'* && $output == *'Global\secret  permission_denied'* ]]
     [ "$(comap get 'Global\open')" = shown ]
+    background "$WORK/watch" "${as_other[@]}" "$COMAP_BIN" watch 'Global\open' --initial --count 2
+    eventually grep -qx shown "$WORK/watch.out"
+    comap put 'Global\open' news
+    ends_with 0 "$CHILD"
+    [ "$(tail -n 1 "$WORK/watch.out")" = news ]
 }
 
 @test "completion scripts parse, and bash completes names and options" {

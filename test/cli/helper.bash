@@ -8,6 +8,7 @@ COMAP_BIN=${COMAP_BIN:-$BATS_TEST_DIRNAME/../../build/dev/tools/comap/comap}
 comap() { "$COMAP_BIN" "$@"; }
 
 setup() {
+    [ -x "$COMAP_BIN" ] || { echo "there is no $COMAP_BIN; build it, or set COMAP_BIN" >&2; return 1; }
     COMAP_DIR=$(mktemp -d /dev/shm/comap-test.XXXXXX)
     WORK=$(mktemp -d "${BATS_TMPDIR:-/tmp}/comap-test.XXXXXX")
     export COMAP_DIR
@@ -50,13 +51,6 @@ background() {
 hold() {
     background "$WORK/hold" "$COMAP_BIN" create "$@" --hold
     eventually grep -q '^holding ' "$WORK/hold.out"
-}
-
-# The exit status of a process of background().
-status_of() {
-    local pid=$1 status=0
-    wait "$pid" || status=$?
-    echo "$status"
 }
 
 # ends_with STATUS PID

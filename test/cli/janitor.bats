@@ -19,7 +19,7 @@ start_janitor() {
         hold "later$i" 64K
         kill -KILL "$CHILD"
         eventually is_empty "$LOCAL"
-        grep -q "removed later$i" "$WORK/janitor.err"
+        eventually grep -q "removed later$i" "$WORK/janitor.err"
     done
     kill -TERM "$JANITOR"
     ends_with 0 "$JANITOR"

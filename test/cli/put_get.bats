@@ -105,12 +105,13 @@ load helper
     comap put t one
     background "$WORK/watch" "$COMAP_BIN" watch t --initial
     eventually grep -q one "$WORK/watch.out"
+    kill -STOP "$CHILD"
     comap rm t
     comap put t two
+    [ "$(comap get t)" = two ]
     [ "$(comap ls --noheadings -o keep t)" = no ]
-    kill -TERM "$CHILD"
-    wait "$CHILD" || true
-    has_no_object t
+    kill -KILL "$CHILD"
+    eventually has_no_object t
 }
 
 @test "put --at writes bytes into a section and publishes" {

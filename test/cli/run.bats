@@ -23,7 +23,7 @@ load helper
     touch "$WORK/plain"
     run -126 comap run -s a:1 -- "$WORK/plain"
     run -127 comap run -s a:1 -- "$WORK/missing"
-    run -127 comap run -s a:1 -- no-such-command-anywhere
+    PATH=/usr/bin:/bin run -127 comap run -s a:1 -- no-such-command-anywhere
     is_empty "$LOCAL"
 }
 
@@ -58,7 +58,8 @@ load helper
 
 @test "forwards SIGTERM and SIGINT, and passes on how the command ends" {
     for signal in TERM INT; do
-        background "$WORK/run" "$COMAP_BIN" run -s a:1 -- sh -c "trap 'echo got; exit 9' $signal; echo ready; while :; do sleep 0.05; done"
+        # A shell cannot trap what was ignored when it started, as SIGINT is for background processes.
+        background "$WORK/run" env --default-signal="$signal" "$COMAP_BIN" run -s a:1 -- sh -c "trap 'echo got; exit 9' $signal; echo ready; while :; do sleep 0.05; done"
         eventually grep -q ready "$WORK/run.out"
         kill -"$signal" "$CHILD"
         ends_with 9 "$CHILD"

@@ -108,13 +108,6 @@ load helper
     eventually grep -q again "$WORK/watch.out"
 }
 
-@test "watches through a read-only open" {
-    [ "$(id -u)" -ne 0 ] || skip "root may write everything"
-    comap create x 4096 --keep --mode 0400
-    background "$WORK/watch" "$COMAP_BIN" watch x --initial --timeout 0.1
-    ends_with 124 "$CHILD"
-}
-
 @test "of a missing name" {
     run --separate-stderr comap watch nothing
     [ "$status" -eq 1 ]

@@ -47,7 +47,7 @@ consume() {
     shift
     rm -rf "$directory"
     "$CMAKE" -S "$here/consumer" -B "$directory" -G Ninja -DCMAKE_BUILD_TYPE=Release "$@"
-    "$CMAKE" --build "$directory" --target cxx_shared cxx_static c_shared c_static
+    "$CMAKE" --build "$directory" --parallel 2 --target cxx_shared cxx_static c_shared c_static
     for program in cxx_shared cxx_static c_shared c_static; do
         run_alone "$directory/$program"
     done

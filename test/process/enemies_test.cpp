@@ -15,8 +15,6 @@
 
 #include "support/process.hpp"
 
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // options are named where they matter
-
 namespace comap::test {
 namespace {
 

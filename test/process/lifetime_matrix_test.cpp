@@ -57,8 +57,7 @@ struct Held {
 void take(const Row& row, const std::string& file, Context& context, Held& held) {
     auto section = row.role == Role::creator
                        ? Section::create(kName, kSize, create_options(row, file), context)
-                       : Section::open(kName, {.access = row.protection == Protection::read_write ? Access::read_write : Access::read_only,
-                                               .owner_uid = {}, .file = {}}, context);
+                       : Section::open(kName, {.access = row.protection == Protection::read_write ? Access::read_write : Access::read_only}, context);
     CHILD_CHECK(section);
     held.section = std::move(*section);
     if (row.has != Has::handle) {

@@ -2,7 +2,6 @@
 #include "os/word.hpp"
 
 #include <linux/futex.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,10 +51,7 @@ std::uint32_t set_to_bit_and_wake_one(std::atomic<std::uint32_t>& word, std::uin
 }
 
 bool can_spin() {
-    static const bool several = [] {
-        cpu_set_t ours;
-        return ::sched_getaffinity(0, sizeof ours, &ours) != 0 || CPU_COUNT(&ours) > 1;
-    }();
+    static const bool several = ::sysconf(_SC_NPROCESSORS_ONLN) != 1;
     return several;
 }
 

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+# Completion of comap for bash.
+
+_comap_names() {
+    local name quoted
+    while IFS= read -r name; do
+        [[ $name == "$1"* ]] || continue
+        printf -v quoted '%q' "$name"
+        COMPREPLY+=("$quoted")
+    done < <(comap ls --noheadings -o name 2>/dev/null)
+}
+
+_comap_options() {
+    case $1 in
+        create) echo '--hold --keep --lazy --mode --file --offset' ;;
+        put) echo '--at --mode --capacity --file' ;;
+        get) echo '--raw --at --count --file' ;;
+        watch) echo '--json --initial --count --timeout --file' ;;
+        hexdump) echo '--follow --noheadings --at --count --file' ;;
+        ls) echo '--output --json --noheadings --all --bytes' ;;
+        stat) echo '--json --bytes' ;;
+        who) echo '--terse --noheadings' ;;
+        rm) echo '--force' ;;
+        run) echo '--section' ;;
+        janitor) echo '--verbose' ;;
+        doctor | limits) echo '--json' ;;
+    esac
+    echo '--color --help -h'
+}
+
+_comap() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word
+    COMPREPLY=()
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        [[ $word == -* ]] || { command=$word; break; }
+    done
+    if [[ -z $command ]]; then
+        local commands='create put get watch hexdump ls stat who rm run gc janitor doctor limits setup-global completion'
+        mapfile -t COMPREPLY < <(compgen -W "$commands --color --help --version" -- "$current")
+        return
+    fi
+    case $previous in
+        --file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current"); return ;;
+        -o | --output)
+            mapfile -t COMPREPLY < <(compgen -W 'name kind layout size version state mode holders keep lazy uid user created file' -- "$current")
+            return ;;
+        -s | --section | --at | --count | --offset | --mode | --capacity | --timeout) return ;;
+    esac
+    if [[ $current == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_comap_options "$command")" -- "$current")
+        return
+    fi
+    case $command in
+        put | get | watch | hexdump | stat | who | rm | ls) _comap_names "$current" ;;
+        completion) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$current") ;;
+        run) mapfile -t COMPREPLY < <(compgen -c -- "$current") ;;
+    esac
+}
+
+complete -F _comap comap

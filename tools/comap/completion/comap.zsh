@@ -1,0 +1,66 @@
+#compdef comap
+# SPDX-License-Identifier: Apache-2.0
+# Completion of comap for zsh.
+
+_comap_names() {
+    local -a names
+    names=(${(f)"$(comap ls --noheadings -o name 2>/dev/null)"})
+    compadd -a names
+}
+
+_comap_commands() {
+    local -a commands
+    commands=(
+        'create:make a section'
+        'put:set a text, or write bytes into a section'
+        'get:print a text, or the bytes of a section'
+        'watch:print each change of an object'
+        'hexdump:show the bytes of an object'
+        'ls:list objects'
+        'stat:everything about one object'
+        'who:the processes that hold an object'
+        'rm:remove objects'
+        'run:hold sections while a command runs'
+        'gc:remove what killed processes left behind'
+        'janitor:remove objects as soon as their last holder is killed'
+        'doctor:check this system'
+        'limits:what this system allows'
+        'setup-global:make the directory of Global objects'
+        'completion:print the completion script of a shell'
+    )
+    _describe command commands
+}
+
+_comap() {
+    local -a common=('--color=[colours]:when:(auto always never)' '-h[short help]' '--help[full help]')
+    local curcontext=$curcontext state line
+    _arguments -C $common '(-V --version)'{-V,--version}'[version]' '1: :_comap_commands' '*:: :->arguments' && return
+    case $line[1] in
+        create) _arguments $common '--hold[until a signal]' '--keep[until removed]' '--lazy[memory when touched]' \
+            '--mode[permission bits]:mode:' '--file[file whose bytes it is]:file:_files' '--offset[in the file]:bytes:' '1:name:' '2:size:' ;;
+        put) _arguments $common '--at[raw bytes there]:offset:' '--mode[permission bits]:mode:' '--capacity[longest value]:bytes:' \
+            '--file[expected file]:file:_files' '1:name:_comap_names' '2:value:' ;;
+        get) _arguments $common '--raw[exact bytes]' '--at[first byte]:offset:' '--count[bytes]:bytes:' \
+            '--file[expected file]:file:_files' '1:name:_comap_names' ;;
+        watch) _arguments $common '--json[one JSON object per line]' '(-i --initial)'{-i,--initial}'[the present value first]' \
+            '--count[end after so many]:count:' '--timeout[seconds]:seconds:' '--file[expected file]:file:_files' '1:name:_comap_names' ;;
+        hexdump) _arguments $common '(-f --follow)'{-f,--follow}'[after each change]' '--noheadings[bytes only]' \
+            '--at[first byte]:offset:' '--count[bytes]:bytes:' '--file[expected file]:file:_files' '1:name:_comap_names' ;;
+        ls) _arguments $common '(-o --output)'{-o,--output}'[columns]:columns:_values -s , column name kind layout size version state mode holders keep lazy uid user created file' \
+            '--json[as JSON]' '--noheadings[no headings]' '(-a --all)'{-a,--all}'[dead ones too]' '(-b --bytes)'{-b,--bytes}'[sizes in bytes]' '1:pattern:_comap_names' ;;
+        stat) _arguments $common '--json[as JSON]' '(-b --bytes)'{-b,--bytes}'[sizes in bytes]' '1:name:_comap_names' ;;
+        who) _arguments $common '(-t --terse)'{-t,--terse}'[process ids only]' '--noheadings[no headings]' '1:name:_comap_names' ;;
+        rm) _arguments $common '(-f --force)'{-f,--force}'[a missing one is no error]' '*:name:_comap_names' ;;
+        run) _arguments $common '*'{-s,--section}'[a section to hold]:name\:size:' '*:::command:_normal' ;;
+        janitor) _arguments $common '(-v --verbose)'{-v,--verbose}'[say what is removed]' ;;
+        doctor | limits) _arguments $common '--json[as JSON]' ;;
+        completion) _arguments $common '1:shell:(bash zsh fish)' ;;
+        *) _arguments $common ;;
+    esac
+}
+
+if [ "$funcstack[1]" = _comap ]; then
+    _comap "$@"
+else
+    compdef _comap comap
+fi

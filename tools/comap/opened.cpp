@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "opened.hpp"
+
+#include "tool.hpp"
+
+namespace comap::tool {
+namespace {
+
+constexpr int kOpenTries = 10;  // the name may pass to an object of another layout in between
+
+template <typename Object>
+Result<Opened> open_as(Tool& tool, const std::string& name, const std::string& file) {
+    auto object = Object::open(name, {.access = Access::read_only, .owner_uid = {}, .file = file}, tool.context);
+    if (!object) return tl::unexpected(object.error());
+    return Opened(std::move(*object));
+}
+
+Result<Opened> open_once(Tool& tool, const std::string& name, const std::string& file) {
+    const auto info = tool.context.stat(name);
+    if (!info) return tl::unexpected(info.error());
+    return info->layout == Layout::text ? open_as<Text>(tool, name, file) : open_as<Section>(tool, name, file);
+}
+
+}  // namespace
+
+Result<Opened> open_to_read(Tool& tool, const std::string& name, const std::string& file) {
+    auto opened = open_once(tool, name, file);
+    for (int i = 1; i < kOpenTries && !opened && opened.error().code == Code::layout_mismatch; ++i)
+        opened = open_once(tool, name, file);
+    return opened;
+}
+
+}  // namespace comap::tool
