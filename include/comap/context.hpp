@@ -19,7 +19,7 @@ namespace internal {
 class Namespaces;
 }
 
-enum class Kind : std::uint32_t { section = 1 };
+enum class Kind : std::uint32_t { section = 1, mutex = 2, event = 3, semaphore = 4 };  // this release makes sections
 
 // Longest name, UTF-8 bytes, not counting "Local\\" or "Global\\".
 inline constexpr std::size_t kNameBytesMax = 240;

@@ -52,21 +52,21 @@ Word copy_word(char* target, Word& source) {
 // Copies out of shared memory; returns all bytes or-ed together (in each byte place of a word).
 // REQUIRES: source is aligned and readable up to the next multiple of a word.
 [[gnu::always_inline]] inline Word copy_out(char* target, const char* source, std::size_t size_bytes) {
-    auto* const words = reinterpret_cast<Word*>(const_cast<char*>(source));
-    const std::size_t count = size_bytes / sizeof(Word);
-    std::size_t i = 0;
+    auto* words = reinterpret_cast<Word*>(const_cast<char*>(source));
+    char* const end = target + size_bytes / sizeof(Word) * sizeof(Word);
     Word seen = 0;
-    const auto copy = [&] {
-        seen |= copy_word(target + i * sizeof(Word), words[i]);
-        ++i;
-    };
-    while (count - i >= 4) copy(), copy(), copy(), copy();  // for short values the loop costs more than the copying
-    while (i < count) copy();
-    if (const std::size_t rest_bytes = size_bytes % sizeof(Word); rest_bytes > 0) {
-        Word word = std::atomic_ref(words[i]).load(std::memory_order_relaxed);
+    while (end - target >= static_cast<std::ptrdiff_t>(4 * sizeof(Word))) {  // for short values the loop costs more than the copying
+        seen |= copy_word(target, words[0]) | copy_word(target + sizeof(Word), words[1]);
+        seen |= copy_word(target + 2 * sizeof(Word), words[2]) | copy_word(target + 3 * sizeof(Word), words[3]);
+        target += 4 * sizeof(Word);
+        words += 4;
+    }
+    for (; target != end; target += sizeof(Word)) seen |= copy_word(target, *words++);
+    if (const std::size_t rest_bytes = size_bytes % sizeof(Word); rest_bytes > 0) [[unlikely]] {
+        Word word = std::atomic_ref(*words).load(std::memory_order_relaxed);
         word &= (Word{1} << (8 * rest_bytes)) - 1;
         seen |= word;
-        std::memcpy(target + i * sizeof(Word), &word, rest_bytes);
+        std::memcpy(target, &word, rest_bytes);
     }
     return seen;
 }

@@ -51,7 +51,19 @@ Result<ObjectInfo> info_from(const Seen& seen, Scope scope, const std::string& f
 
 }  // namespace
 
-std::string_view kind_name(Kind kind) noexcept { return kind == Kind::section ? "section" : "unknown"; }
+std::string_view kind_name(Kind kind) noexcept {
+    switch (kind) {
+        case Kind::section:
+            return "section";
+        case Kind::mutex:
+            return "mutex";
+        case Kind::event:
+            return "event";
+        case Kind::semaphore:
+            return "semaphore";
+    }
+    return "unknown";
+}
 
 std::string_view layout_name(Layout layout) noexcept {
     switch (layout) {

@@ -61,7 +61,7 @@ std::string_view size_fault(const Header& header, std::uint64_t file_size_bytes)
 }
 
 std::string_view first_fault(const Header& header, std::uint64_t file_size_bytes) {
-    if (header.kind != Kind::section) return "its kind is unknown";
+    if (header.kind < Kind::section || header.kind > Kind::semaphore) return "its kind is unknown";
     if ((header.flags & ~kFlagsKnown) != 0) return "it has unknown flags";
     for (const std::string_view fault : {size_fault(header, file_size_bytes), layout_fault(header), file_fault(header)})
         if (!fault.empty()) return fault;

@@ -259,6 +259,7 @@ Result<std::shared_ptr<Object>> Object::adopt(std::shared_ptr<Directory> directo
         return fail(Code::permission_denied, 0, object->full_name_, quoted(object->full_name_), " belongs to user ", held.state.uid,
                     ", not to user ", *options.owner_uid, " as demanded");
     COMAP_TRY(object->read_header());
+    COMAP_TRY(object->require_kind(Kind::section));
     object->known_size_bytes_.store(object->header_.size_bytes, std::memory_order_relaxed);
     if (object->header_.has(kFlagFile)) COMAP_TRY(object->open_backing_file(options));
     return object;
@@ -342,6 +343,11 @@ Result<int> Object::share_descriptor(Access access) const {
 Result<void> Object::require_layout(Layout wanted) const {
     if (header_.layout == wanted) return {};
     return fail(Code::layout_mismatch, 0, full_name_, quoted(full_name_), " holds ", layout_name(header_.layout), ", not ", layout_name(wanted));
+}
+
+Result<void> Object::require_kind(Kind wanted) const {
+    if (header_.kind == wanted) return {};
+    return fail(Code::kind_mismatch, 0, full_name_, quoted(full_name_), " is a ", kind_name(header_.kind), ", not a ", kind_name(wanted));
 }
 
 Result<void> Object::require_writable(std::string_view doing) const {

@@ -50,7 +50,8 @@ class Object {
     Result<ObjectInfo> info() const;
     Result<int> share_descriptor(Access access) const;
 
-    // Errors: layout_mismatch, naming both.
+    // Errors: kind_mismatch, layout_mismatch, naming both.
+    Result<void> require_kind(Kind wanted) const;
     Result<void> require_layout(Layout wanted) const;
     Result<void> require_writable(std::string_view doing) const;
 

@@ -366,17 +366,18 @@ TEST_F(SectionTest, ASignalInterruptsAWait) {
     for (const int flags : {0, SA_RESTART})
         for (const WaitFor what : {WaitFor::change, WaitFor::change_or_alone}) {
             const Section second = open("a");  // so that the child, who shares our handle, is not alone
-            Child waiter([&](const Line&) {
+            Child waiter([&](const Line& line) {
                 struct sigaction action = {};
                 action.sa_handler = [](int) {};
                 action.sa_flags = flags;
                 ::sigaction(SIGUSR1, &action, nullptr);
+                line.say();
                 const auto end = made.wait(0, Deadline::forever(), what);
                 CHILD_CHECK(end);
                 return *end == Wait::interrupted ? 0 : 1;
             });
-            // Asleep, and not for the first moment only: then the handler is there.
-            wait_until([&] { return is_asleep(waiter.pid()) && read_file("/proc/" + std::to_string(waiter.pid()) + "/status").find("SigCgt:\t0000000000000200") != std::string::npos; }, "the waiter sleeps");
+            ASSERT_EQ(waiter.line().hear(), '.');
+            wait_until([&] { return is_asleep(waiter.pid()); }, "the waiter sleeps");
             waiter.signal(SIGUSR1);
             EXPECT_EQ(waiter.wait(), 0);
         }

@@ -27,16 +27,6 @@ std::uint32_t set_to_bit_and_wake_one(std::atomic<std::uint32_t>& word, std::uin
 // Spinning pays only if the other side can run meanwhile: the machine has more than one processor. How many of them are ours
 // does not count: who pins a thread to one processor has the other side on another.
 bool can_spin();
-// Brings the line of a word here for writing. One who looks at a word before changing it should ask for that first: else
-// the line moves between the processors twice, once to be read and once to be written.
-inline void prefetch_for_write(const void* address) {
-#if defined(__x86_64__)
-    asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(address)));  // by itself the compiler takes the one for reading
-#else
-    __builtin_prefetch(address, 1);
-#endif
-}
-
 inline void spin_pause() {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();

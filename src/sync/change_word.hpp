@@ -63,7 +63,6 @@ inline void publish_and_wake(ChangeWords& words, bool always_wake) {
 }
 
 inline void publish(ChangeWords& words, bool always_wake, int descriptor) {
-    os::prefetch_for_write(&words.change);
     std::uint32_t seen = words.change.load(std::memory_order_relaxed);
     for (;;) {
         if (always_wake || (seen & kSleeper) != 0) [[unlikely]] {

@@ -26,11 +26,7 @@
 namespace comap::crash {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t kSampleKills = 60;  // a sanitizer's instructions are many, and not what is tested
-#else
 constexpr std::uint64_t kSampleKills = 400;
-#endif
 constexpr unsigned kHangSeconds = 300;        // no run takes a hundredth of that
 constexpr int kSkipped = 77;
 

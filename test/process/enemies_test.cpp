@@ -166,6 +166,22 @@ TEST_F(EnemiesTest, NamesOfEveryKindStayInTheDirectory) {
     EXPECT_EQ(root.file_count(), 0u);
 }
 
+TEST_F(EnemiesTest, AnObjectOfAnotherKindOrFormatIsNamedAsSuch) {
+    const auto made = Section::create("x", 100, {}, context);
+    const int file = ::open(place("x").c_str(), O_RDWR);
+    const std::uint32_t mutex = 2, next_format = 2;
+    ASSERT_EQ(::pwrite(file, &mutex, sizeof mutex, 12), 4);
+    const auto other_kind = Section::open("x", {}, context);
+    EXPECT_CODE(Code::kind_mismatch, other_kind);
+    EXPECT_NE(other_kind.error().message.find("is a mutex, not a section"), std::string::npos);
+    EXPECT_CODE(Code::kind_mismatch, Text::open_or_create("x", {}, context));
+    EXPECT_EQ(context.stat("x")->kind, Kind::mutex);
+    ASSERT_EQ(::pwrite(file, &next_format, sizeof next_format, 8), 4);
+    EXPECT_CODE(Code::version_mismatch, Section::open("x", {}, context));
+    EXPECT_CODE(Code::version_mismatch, context.stat("x"));
+    ::close(file);
+}
+
 TEST_F(EnemiesTest, AFileUnderAnothersNameIsRefused) {
     const auto made = Section::create("real", 100, {}, context);
     ASSERT_EQ(::link(place("real").c_str(), place("fake").c_str()), 0);

@@ -22,10 +22,12 @@ constexpr int kCannot = 77;
 // Root of a user namespace of its own (or real root), with a mount namespace of its own.
 bool become_mounter() {
     const std::string uid = std::to_string(::geteuid());
+    const std::string gid = std::to_string(::getegid());
     if (::geteuid() == 0) return ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
     if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
     write_file("/proc/self/setgroups", "deny");
     write_file("/proc/self/uid_map", "0 " + uid + " 1");
+    write_file("/proc/self/gid_map", "0 " + gid + " 1");
     return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
 }
 
@@ -206,11 +208,13 @@ TEST(Containers, HoldersInAnotherPidNamespaceCount) {
     TempRoot root;
     Child outer([&](const Line& line) {
         const int flags = ::geteuid() == 0 ? CLONE_NEWPID : CLONE_NEWUSER | CLONE_NEWPID;
-        const std::string uid = std::to_string(::geteuid());
+        const std::string uid = std::to_string(::geteuid());  // before: afterwards they are nobody's
+        const std::string gid = std::to_string(::getegid());
         if (::unshare(flags) != 0) return kCannot;
         if ((flags & CLONE_NEWUSER) != 0) {
             write_file("/proc/self/setgroups", "deny");
             write_file("/proc/self/uid_map", uid + " " + uid + " 1");
+            write_file("/proc/self/gid_map", gid + " " + gid + " 1");
         }
         const pid_t inner = ::fork();
         if (inner == 0) {

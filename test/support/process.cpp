@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -79,6 +80,7 @@ Child::Child(const std::function<int(const Line&)>& body) {
     pid_ = ::fork();
     must(pid_ >= 0, "fork");
     if (pid_ == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nothing is left of a test that ends early
         ::close(down[1]);
         ::close(up[0]);
         ::_exit(body(Line(down[0], up[1])));

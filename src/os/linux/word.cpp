@@ -18,6 +18,9 @@ constexpr std::uint64_t kNsPerSecond = 1'000'000'000u;
 constexpr std::uint32_t kNoSecondWake = static_cast<std::uint32_t>(FUTEX_OP_CMP_EQ) << 24;
 
 std::uint32_t wake_op(std::atomic<std::uint32_t>& word, int wake_count, std::uint32_t operation, std::uint32_t argument) {
+    // The kernel's step is a full barrier, but neither the language nor ThreadSanitizer knows.
+    // SYNC word.kernel_step: what was written before is seen by whoever acquires the word; no partner here: change.seen, lock.take.
+    word.fetch_or(0, std::memory_order_release);
     const std::uint32_t encoded = operation << 28 | kNoSecondWake | (argument & 0xfff) << 12;
     const long woken = ::syscall(SYS_futex, &word, FUTEX_WAKE_OP, wake_count, nullptr, &word, encoded);
     return woken > 0 ? static_cast<std::uint32_t>(woken) : 0;
