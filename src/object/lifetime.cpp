@@ -124,14 +124,19 @@ Reaped reap_afresh(const Directory& directory, const std::string& file_name, int
 
 enum class Found : std::uint8_t { held, nothing, start_again };
 
-// For those who may not remove it: a dead object, unless it came to life or was made to stay since we first asked.
+// For those who may not remove it: a dead object, unless it came to life or was made to stay since we first asked. Not kept
+// from the first look at the file to the last (nothing of its state changed), and free at one moment in between: dead then.
 Result<Found> confirm_dead(int descriptor) {
     if (!keeps(Rule::ask_again_before_not_found)) return Found::nothing;
+    const auto before = os::state_change_ns(descriptor);
+    const auto state = os::state(descriptor);
     between_steps();
     const auto lock = os::ask_lock(descriptor);
-    const auto state = os::state(descriptor);
-    const bool still_dead = lock && *lock == os::Locked::no && state && !state->is_sticky();
-    return still_dead ? Found::nothing : Found::start_again;
+    between_steps();
+    const auto after = os::state_change_ns(descriptor);
+    const bool unchanged = before && after && *before == *after;
+    const bool was_dead = unchanged && state && !state->is_sticky() && lock && *lock == os::Locked::no;
+    return was_dead ? Found::nothing : Found::start_again;
 }
 
 // A file with no holder: one that is kept may be held now, a dead one is removed.

@@ -123,7 +123,7 @@ Object::~Object() {
 Result<std::shared_ptr<Object>> Object::make(Namespaces* namespaces, const Name* name, const NewObject& wanted) {
     const std::string full = name ? name->full() : std::string();
     COMAP_TRY(check_new(full, wanted));
-    std::shared_ptr<Object> object(new Object);
+    auto object = std::make_shared<Object>(Private{});
     object->header_ = header_of(name, wanted);
     if (name) {
         COMAP_GET(object->directory_, namespaces->open(name->scope));
@@ -247,7 +247,7 @@ Result<void> Object::open_backing_file(const OpenOptions& options) {
 
 Result<std::shared_ptr<Object>> Object::adopt(std::shared_ptr<Directory> directory, std::string full_name, std::string file_name,
                                               Held held, const OpenOptions& options) {
-    std::shared_ptr<Object> object(new Object);
+    auto object = std::make_shared<Object>(Private{});
     object->directory_ = std::move(directory);
     object->full_name_ = std::move(full_name);
     object->file_name_ = std::move(file_name);
@@ -439,7 +439,7 @@ Result<void> Object::grow(std::uint64_t size) {
     std::uint64_t said = page->size_bytes.load(std::memory_order_relaxed);
     // SYNC size.grow: the room is there before the size says so. Read by a system call: no partner in this process.
     while (said < size && !page->size_bytes.compare_exchange_weak(said, size, std::memory_order_release, std::memory_order_relaxed)) {}
-    internal::publish(page->change, always_wakes(), fd_.number());
+    internal::publish(page->change, last_published_, always_wakes(), fd_.number());
     return {};
 }
 
@@ -478,7 +478,7 @@ Result<void> Object::publish() const {
     if (!page) [[unlikely]] {
         COMAP_GET(page, this->page());
     }
-    internal::publish(page->change, always_wakes(), fd_.number());
+    internal::publish(page->change, last_published_, always_wakes(), fd_.number());
     return {};
 }
 

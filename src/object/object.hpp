@@ -32,7 +32,12 @@ struct NewObject {
 
 // Thread-safe. Lets go of the object when it is destroyed.
 class Object {
+    struct Private {
+        explicit Private() = default;
+    };
+
   public:
+    explicit Object(Private) {}
     static Result<std::shared_ptr<Object>> create(Namespaces& namespaces, std::string_view name, const NewObject& wanted);
     static Result<std::shared_ptr<Object>> create_unnamed(const NewObject& wanted);
     static Result<std::shared_ptr<Object>> open(Namespaces& namespaces, std::string_view name, const OpenOptions& options);
@@ -86,7 +91,6 @@ class Object {
     Result<void> require_waitable() const;
 
   private:
-    Object() = default;
     static Result<std::shared_ptr<Object>> adopt(std::shared_ptr<Directory> directory, std::string full_name, std::string file_name,
                                                  Held held, const OpenOptions& options);
     static Result<std::shared_ptr<Object>> make(Namespaces* namespaces, const Name* name, const NewObject& wanted);
@@ -112,6 +116,7 @@ class Object {
     bool was_created_ = false;
     mutable std::atomic<std::uint64_t> known_size_bytes_{0};  // checked against the file; only grows
     mutable std::atomic<HeaderPage*> page_{nullptr};
+    mutable std::atomic<std::uint32_t> last_published_{0};  // see change_word.hpp
     mutable std::mutex own_events_mutex_;
     mutable std::unique_ptr<os::ChangeEvents> own_events_;  // kept between waits, if any thread has waited for being alone
 };

@@ -76,6 +76,7 @@ OsResult<void> set_mode(int descriptor, std::uint32_t mode);
 
 // --- looking
 OsResult<FileState> state(int descriptor);
+OsResult<std::uint64_t> state_change_ns(int descriptor);  // when mode, owner, links or contents last changed
 OsResult<FileState> state_at(int directory, const std::string& name);
 OsResult<void> for_each_entry(int directory, const std::function<bool(std::string_view name)>& visit);
 

@@ -62,16 +62,20 @@ inline void publish_and_wake(ChangeWords& words, bool always_wake) {
     if (woken == 0 && !always_wake) os::clear_bit_and_wake_all(words.change, kSleeperBit);
 }
 
-inline void publish(ChangeWords& words, bool always_wake, int descriptor) {
-    std::uint32_t seen = words.change.load(std::memory_order_relaxed);
+// `last` is the process's own: the word as it was after the last publish here, which is most often what it still is. Trying
+// that first fetches the word's line once, for writing, and not before that for reading.
+inline void publish(ChangeWords& words, std::atomic<std::uint32_t>& last, bool always_wake, int descriptor) {
+    std::uint32_t seen = last.load(std::memory_order_relaxed);
     for (;;) {
         if (always_wake || (seen & kSleeper) != 0) [[unlikely]] {
             publish_and_wake(words, always_wake);
             break;
         }
         // SYNC change.publish: everything written before is seen with the new version; pairs with change.seen.
-        if (words.change.compare_exchange_weak(seen, seen + kOneVersion, std::memory_order_seq_cst, std::memory_order_relaxed))
+        if (words.change.compare_exchange_weak(seen, seen + kOneVersion, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+            last.store(seen + kOneVersion, std::memory_order_relaxed);
             break;
+        }
     }
     // SYNC watch.look: the version is advanced before the watch word is read; pairs with watch.arm.
     const std::uint32_t watch = words.watch.load(std::memory_order_seq_cst);

@@ -3,7 +3,6 @@
 
 #include <sched.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -242,7 +241,6 @@ void Worker::do_something_else() {
 class Crew {
   public:
     Crew(const Run& run, bool mixed) : run_(run), board_(*run.board), random_(run.seed), mixed_(mixed) {
-        ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // children of the killed come to us
         for (std::size_t i = 0; i < kWorkerCount; ++i) start(i);
     }
 

@@ -215,6 +215,7 @@ void run_forks(const Run& run, std::uint32_t child_count, int (*make_child)(), b
         if (!opened) board.report("with children of a process that was closing alive, open failed: " + said(opened.error()));
         ::close(alive[1]);
         ::close(alive[0]);
+        while (::waitpid(-1, nullptr, WNOHANG) > 0) {}  // children of the rounds before
         board.add(board.rounds);
     }
     (void)context.remove(kName);

@@ -192,6 +192,12 @@ OsResult<void> set_mode(int descriptor, std::uint32_t mode) { return done(::fchm
 
 OsResult<FileState> state(int descriptor) { return state_of(descriptor, "", AT_EMPTY_PATH); }
 
+OsResult<std::uint64_t> state_change_ns(int descriptor) {
+    struct statx found;
+    if (::statx(descriptor, "", AT_EMPTY_PATH, STATX_CTIME, &found) < 0) return last_error();
+    return static_cast<std::uint64_t>(found.stx_ctime.tv_sec) * 1'000'000'000u + found.stx_ctime.tv_nsec;
+}
+
 OsResult<FileState> state_at(int directory, const std::string& name) {
     return state_of(directory, name.c_str(), AT_SYMLINK_NOFOLLOW);
 }

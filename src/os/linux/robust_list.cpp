@@ -24,7 +24,7 @@ struct ThisThread {
 };
 
 ThisThread& this_thread() {
-    static thread_local ThisThread thread;
+    [[gnu::tls_model("initial-exec")]] static thread_local ThisThread thread;  // no call to find it
     const std::uint32_t generation = fork_generation.load(std::memory_order_relaxed);
     if (thread.generation != generation) [[unlikely]] {
         thread.number = static_cast<std::uint32_t>(::gettid());
