@@ -11,16 +11,17 @@ place=/dev/shm
 copy=$(mktemp -d "$place/comap-user.XXXXXX")
 trap 'rm -rf "$copy"' EXIT
 chmod 755 "$copy"
-cp "$program" "$copy/program"
+binary=$copy/$(basename "$program")
+cp "$program" "$binary"
 ldd "$program" | awk '/libcomap/ { print $3 }' | xargs -r cp -t "$copy"
 mkdir "$copy/objects"
 chmod 777 "$copy/objects"
 as_user() { LD_LIBRARY_PATH=$copy COMAP_DIR=$copy/objects HOME=$copy setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "$@"; }
 if [ $# -eq 0 ]; then
-    as_user "$copy/program"
+    as_user "$binary"
 else
     cp -r "$(dirname "$1")" "$copy/files"
     for file in "$@"; do
-        COMAP_BIN=$copy/program as_user bats "$copy/files/$(basename "$file")"
+        COMAP_BIN=$binary as_user bats "$copy/files/$(basename "$file")"
     done
 fi
