@@ -7,6 +7,7 @@
  * comap_last_message() of the same thread says what was wrong and what to do. Strings are UTF-8. Sizes and offsets are bytes.
  * Names are "name" or "Local\name" (this user's), or "Global\name" (every user's): up to 240 bytes of UTF-8 without NUL and backslash.
  * Handles may be used by several threads at once, except that closing is the last use; a watcher is for one thread at a time.
+ * A thread inside comap must not be cancelled (pthread_cancel).
  * Unless it says otherwise, a function does not block for long, and is not safe in a signal handler. Since 0.1. */
 #ifndef COMAP_COMAP_H
 #define COMAP_COMAP_H
@@ -66,9 +67,10 @@ typedef struct comap_open_options {
     comap_access access;    /* COMAP_READ_WRITE */
     uint32_t check_owner;   /* not 0: the object must belong to owner_uid */
     uint32_t owner_uid;
+    uint32_t reserved;      /* 0 */
     const char* file;       /* the file expected under the section, or NULL */
 } comap_open_options;
-#define COMAP_OPEN_OPTIONS_INIT {sizeof(comap_open_options), COMAP_READ_WRITE, 0, 0, NULL}
+#define COMAP_OPEN_OPTIONS_INIT {sizeof(comap_open_options), COMAP_READ_WRITE, 0, 0, 0, NULL}
 
 typedef struct comap_view_options {
     size_t struct_size;
@@ -77,8 +79,9 @@ typedef struct comap_view_options {
     comap_protection protection;
     uint32_t prefault;      /* not 0: every page is mapped before the call returns */
     uint32_t huge_pages;    /* not 0: ask for 2 MiB pages; COMAP_UNSUPPORTED if the kernel gives none */
+    uint32_t reserved;      /* 0 */
 } comap_view_options;
-#define COMAP_VIEW_OPTIONS_INIT {sizeof(comap_view_options), 0, 0, COMAP_VIEW_AS_OPENED, 0, 0}
+#define COMAP_VIEW_OPTIONS_INIT {sizeof(comap_view_options), 0, 0, COMAP_VIEW_AS_OPENED, 0, 0, 0}
 
 /* --- errors ------------------------------------------------------------------------------------------------------------ */
 
@@ -159,7 +162,7 @@ COMAP_API void comap_view_close(comap_view* view);
 
 /* --- texts -------------------------------------------------------------------------------------------------------------- */
 
-/* capacity_bytes: the longest value; 0 is 64 KiB. Of the options only mode, keep and access are used. */
+/* capacity_bytes: the longest value; 0 is 64 KiB. Of the options only mode and keep are used. */
 COMAP_API comap_code comap_text_create(comap_context* context, const char* name, uint32_t capacity_bytes,
                                        const comap_create_options* options, comap_text** out);
 COMAP_API comap_code comap_text_open(comap_context* context, const char* name, const comap_open_options* options,
@@ -175,8 +178,8 @@ COMAP_API uint32_t comap_text_capacity(const comap_text* text);
 COMAP_API comap_code comap_text_set(const comap_text* text, const char* value, size_t length_bytes, uint32_t* version);
 COMAP_API comap_code comap_text_append(const comap_text* text, const char* value, size_t length_bytes, uint32_t* version);
 
-/* One whole value into the caller's buffer, without a NUL. On TOO_LONG *length_bytes is the length that is needed: the one
- * exception to "out parameters unchanged". `version` may be NULL. */
+/* One whole value into the caller's buffer, without a NUL. On TOO_LONG *length_bytes is the length that is needed: with
+ * the conversions below the only exception to "out parameters unchanged". `version` may be NULL. */
 COMAP_API comap_code comap_text_get(const comap_text* text, char* buffer, size_t buffer_bytes, size_t* length_bytes,
                                     uint32_t* version);
 COMAP_API comap_code comap_text_version(const comap_text* text, uint32_t* version);

@@ -32,6 +32,8 @@ class Deadline {
                static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) >= ns_;
     }
 
+    friend constexpr Deadline earlier(Deadline a, Deadline b) { return a.ns_ < b.ns_ ? a : b; }
+
   private:
     static constexpr std::uint64_t kForever = UINT64_MAX;
     constexpr explicit Deadline(std::uint64_t ns) : ns_(ns) {}

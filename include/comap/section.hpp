@@ -31,7 +31,8 @@ struct CreateOptions {
     std::uint32_t mode = 0600;  // who may open it; bits for group and others on request. Set exactly, whatever the umask.
     bool keep = false;          // outlives its holders, until removed
     bool lazy = false;          // memory is taken when touched: touching may then kill the process when memory is short
-    std::string file = {};      // path of an existing file that is the body; empty: memory
+    std::string file = {};      // path of an existing file that is the body, made longer if need be (and left so
+                                // if another process took the name meanwhile); empty: memory
     std::uint64_t file_offset = 0;     // where the body begins in the file, bytes, a multiple of the page size
     Access access = Access::read_write;  // of this handle; read_only is also how a read-only file is used
 };

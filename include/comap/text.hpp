@@ -59,7 +59,8 @@ class COMAP_API Text {
     // Adds to the end of the value, as one step. Errors: as set.
     Result<std::uint32_t> append(std::string_view value, Deadline deadline = default_deadline()) const;
 
-    // The whole value. Never blocks on a writer. Errors: corrupt.
+    // The whole value. Never blocks on a writer. Errors: corrupt; busy (for two seconds every value was overwritten while it
+    // was copied, which honest writers do not manage).
     Result<TextValue> get() const;
 
     // The same into the caller's memory; no allocation. Errors: too_long (both lengths); `out` then holds nothing useful.

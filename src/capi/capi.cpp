@@ -182,7 +182,7 @@ comap_code copy_out(const Result<String>& from, Unit* target, std::size_t capaci
 }  // namespace
 
 #define COMAP_NEED(pointer) \
-    if (!(pointer)) return bad_argument(#pointer)
+    if (!(pointer)) return guarded([] { return bad_argument(#pointer); })
 
 extern "C" {
 
@@ -361,7 +361,8 @@ comap_code comap_text_get(const comap_text* text, char* buffer, size_t buffer_by
         const comap_code code = report(read.error());
         if (code != COMAP_TOO_LONG) return code;
         const auto whole = text->text.get();
-        if (whole) *length_bytes = whole->value.size();
+        if (!whole) return report(whole.error());
+        *length_bytes = whole->value.size();
         return code;
     });
 }

@@ -209,6 +209,7 @@ tl::unexpected<Error> Text::Mapping::unreadable(Copied copied, std::size_t lengt
 // Runs copy(slot bytes, length) until it has copied a whole value, of at most room_bytes.
 template <typename Copy>
 Result<TextLength> Text::Mapping::read(std::size_t room_bytes, const Copy& copy) const {
+    Deadline patience = Deadline::forever();
     for (std::uint32_t attempt = 0;; ++attempt) {
         const std::uint32_t now = version();
         char* const from = slot(now);
@@ -222,7 +223,11 @@ Result<TextLength> Text::Mapping::read(std::size_t room_bytes, const Copy& copy)
         }
         // The writers were faster by three values. Each of them was whole when it was current: the next try has as good
         // a chance as this one; after many, let others run.
-        if (attempt >= kReadAttemptsMax) os::pause_briefly(attempt - kReadAttemptsMax);
+        if (attempt < kReadAttemptsMax) continue;
+        if (attempt == kReadAttemptsMax) patience = default_deadline();
+        if (patience.is_over())
+            return fail(Code::busy, 0, object->name(), "the text '", shown(object->name()), "' is changed faster than it can be read; do its writers work properly?");
+        os::pause_briefly(attempt - kReadAttemptsMax);
     }
 }
 

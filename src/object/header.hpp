@@ -55,6 +55,7 @@ struct HeaderPage {                        // offset
 static_assert(sizeof(HeaderPage) == kHeaderBytes);
 static_assert(offsetof(HeaderPage, size_bytes) == 24 && offsetof(HeaderPage, change) == 64 && offsetof(HeaderPage, name) == 128);
 static_assert(offsetof(HeaderPage, file_device) == 384 && offsetof(HeaderPage, path) == 416 && offsetof(HeaderPage, lock) == 4064);
+static_assert(offsetof(HeaderPage, scratch_4068) == kScratchOffsetBytes);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 // What is read at once when an object is opened; the path only where there is one.

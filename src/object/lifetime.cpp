@@ -115,7 +115,8 @@ Reaped reap(const Directory& directory, const std::string& file_name, int descri
 Reaped reap_afresh(const Directory& directory, const std::string& file_name, int descriptor, bool even_if_kept) {
     const NoFork no_fork;
     const auto afresh = os::open_at(directory.fd.number(), file_name, true);
-    if (!afresh) return afresh.error() == ENOENT ? Reaped::led_elsewhere : Reaped::not_ours;
+    if (!afresh && afresh.error() == ENOENT) return Reaped::led_elsewhere;
+    if (!afresh) return code_of(afresh.error()) == Code::permission_denied ? Reaped::not_ours : Reaped::contended;
     const auto meant = os::state(descriptor);
     const auto found = os::state(afresh->number());
     if (!meant || !found || !found->is_same_file(*meant)) return Reaped::led_elsewhere;
@@ -133,9 +134,11 @@ Result<Found> confirm_dead(int descriptor) {
     between_steps();
     const auto lock = os::ask_lock(descriptor);
     between_steps();
+    const auto last = os::state(descriptor);  // where time stamps are coarse, this is better than nothing
     const auto after = os::state_change_ns(descriptor);
     const bool unchanged = before && after && *before == *after;
-    const bool was_dead = unchanged && state && !state->is_sticky() && lock && *lock == os::Locked::no;
+    const bool never_kept = state && !state->is_sticky() && last && !last->is_sticky();
+    const bool was_dead = unchanged && never_kept && lock && *lock == os::Locked::no;
     return was_dead ? Found::nothing : Found::start_again;
 }
 
@@ -294,6 +297,8 @@ Left leave(const Directory& directory, const std::string& file_name, os::Fd fd) 
     auto afresh = os::open_at(directory.fd.number(), file_name, true);
     if (!keeps(Rule::never_unlock_read_lock)) os::release_lock(fd.number());
     fd.reset();
+    if (!afresh && (afresh.error() == EMFILE || afresh.error() == ENFILE))  // now there is room for one
+        afresh = os::open_at(directory.fd.number(), file_name, true);
     if (!afresh) return afresh.error() == ENOENT ? Left::gone : Left::others_hold_it;
     between_steps();
     const auto lock = os::ask_lock(afresh->number());
@@ -317,7 +322,10 @@ namespace {
 Result<Removed> let_end(const Directory& directory, const Name& name, Held held) {
     if (held.state.is_sticky()) {
         const auto cleared = os::set_mode(held.fd.number(), held.state.mode & ~01000u);
-        if (!cleared) return refused(cleared.error(), name, "removed");
+        if (!cleared) {
+            leave(directory, name.file_name, std::move(held.fd));
+            return refused(cleared.error(), name, "removed");
+        }
     }
     const Left left = leave(directory, name.file_name, std::move(held.fd));
     return left == Left::gone ? Removed::gone : Removed::when_last_holder_ends;

@@ -174,6 +174,9 @@ std::string Object::describe_rival(Namespaces& namespaces, const Name& name) {
 
 Result<std::shared_ptr<Object>> Object::create(Namespaces& namespaces, std::string_view given, const NewObject& wanted) {
     COMAP_GET(const Name name, parse_name(given));
+    if (!wanted.options.file.empty())  // before the file is made longer for nothing
+        if (std::string rival = describe_rival(namespaces, name); !rival.empty())
+            return fail(Code::already_exists, EEXIST, given, "an object '", shown(given), "' already exists in ", namespaces.path(name.scope), rival);
     COMAP_GET(auto object, make(&namespaces, &name, wanted));
     Held held{std::move(object->fd_), {}, true};
     const auto linked = link_held(*object->directory_, name, held);
@@ -300,7 +303,7 @@ Result<std::shared_ptr<Object>> Object::open_or_create(Namespaces& namespaces, s
 
 Result<std::shared_ptr<Object>> Object::from_descriptor(Namespaces& namespaces, int descriptor, const OpenOptions& options) {
     auto own = os::duplicate(descriptor);
-    if (!own) return fail(Code::invalid_argument, own.error(), "", "the descriptor ", descriptor, " cannot be used: ", os_text(own.error()));
+    if (!own) return fail(own.error() == EBADF ? Code::invalid_argument : code_of(own.error()), own.error(), "", "the descriptor ", descriptor, " cannot be used: ", os_text(own.error()));
     const auto writable = os::is_writable(own->number());
     auto state = os::state(own->number());
     if (!writable || !state || !state->is_regular)
@@ -308,7 +311,10 @@ Result<std::shared_ptr<Object>> Object::from_descriptor(Namespaces& namespaces, 
     if (!*writable && options.access == Access::read_write)
         return fail(Code::permission_denied, 0, "", "the descriptor ", descriptor, " was shared for reading only; open it so");
     const auto locked = os::try_read_lock(own->number());
-    if (!locked || !*locked) return fail(Code::busy, 0, "", "the object behind descriptor ", descriptor, " is being removed");
+    if (!locked)
+        return fail(locked.error() == EBADF ? Code::invalid_argument : code_of(locked.error()), locked.error(), "", "the object behind descriptor ",
+                    descriptor, " cannot be held: ", os_text(locked.error()));
+    if (!*locked) return fail(Code::busy, 0, "", "the object behind descriptor ", descriptor, " is being removed");
     COMAP_GET(auto object, adopt(nullptr, "", "", Held{std::move(*own), *state, *writable}, options));
     if (object->header_.name.empty()) return object;
     const auto name = parse_name(object->header_.name);
@@ -367,19 +373,19 @@ Result<HeaderPage*> Object::map_page() const {
 }
 
 Result<std::uint64_t> Object::size_bytes() const {
+    std::uint64_t known = known_size_bytes_.load(std::memory_order_relaxed);  // first: what is read later is not less
     std::uint64_t said = 0;
     const auto count = os::read_at(fd_.number(), &said, sizeof said, offsetof(HeaderPage, size_bytes));
     if (!count) return cannot(count.error(), full_name_, "read");
     const auto state = os::state(header_.has(kFlagFile) ? body_fd_.number() : fd_.number());
     if (!state) return cannot(state.error(), full_name_, "examined");
-    const std::uint64_t known = known_size_bytes_.load(std::memory_order_relaxed);
     if (said == known && state->size_bytes >= body_offset_bytes() + said) return said;
     if (*count < sizeof said || said < known || said > INT64_MAX || state->size_bytes < body_offset_bytes() + said) {
         const Code code = header_.has(kFlagFile) ? Code::file_changed : Code::corrupt;
         return fail(code, 0, full_name_, quoted(full_name_), " is damaged: its header says ", said, " bytes, its file has room for ",
                     state->size_bytes - std::min(state->size_bytes, body_offset_bytes()));
     }
-    known_size_bytes_.store(said, std::memory_order_relaxed);
+    while (known < said && !known_size_bytes_.compare_exchange_weak(known, said, std::memory_order_relaxed, std::memory_order_relaxed)) {}
     return said;
 }
 
@@ -505,12 +511,14 @@ Result<Wait> Object::wait(std::uint32_t seen, Deadline deadline, WaitFor what) c
     if (current_version(page->change) != seen) return Wait::changed;
     if (!writable_) COMAP_TRY(require_waitable());
     if (what == WaitFor::change_or_alone) return wait_for_change_or_alone(seen, deadline);
-    return wait_for_change(page->change, writable_, seen, deadline);
+    return wait_for_change(page->change, writable_ && !always_wakes(), seen, deadline);
 }
 
 namespace {
 
 constexpr std::uint32_t kLeavingAttempts = 12;  // about a millisecond
+constexpr std::uint32_t kLooksAfterClose = 9;
+constexpr std::chrono::milliseconds kFirstLookAfterClose{2};
 
 // After somebody closed the object: the kernel may take another moment to drop his lock. Ends early at a change.
 Result<bool> becomes_only_holder(const Object& object, const ChangeWords& words, std::uint32_t seen) {
@@ -532,9 +540,10 @@ bool take_events(os::ChangeEvents& events) {
 }  // namespace
 
 // Events of this object's file. Making and closing an inotify instance takes the kernel milliseconds, so one is kept.
-Result<std::unique_ptr<os::ChangeEvents>> Object::take_own_events() const {
+Result<std::unique_ptr<os::ChangeEvents>> Object::take_own_events(bool& is_new) const {
     {
         const std::lock_guard guard(own_events_mutex_);
+        is_new = !own_events_;
         if (own_events_) return std::move(own_events_);
     }
     auto events = os::ChangeEvents::create();
@@ -553,13 +562,17 @@ void Object::give_back_own_events(std::unique_ptr<os::ChangeEvents> events) cons
 
 Result<Wait> Object::wait_for_change_or_alone(std::uint32_t seen, Deadline deadline) const {
     COMAP_GET(HeaderPage* const page, this->page());
-    COMAP_GET(std::unique_ptr<os::ChangeEvents> events, take_own_events());
+    bool is_new = false;
+    COMAP_GET(std::unique_ptr<os::ChangeEvents> events, take_own_events(is_new));
     struct GiveBack {
         const Object& object;
         std::unique_ptr<os::ChangeEvents>& events;
         ~GiveBack() { object.give_back_own_events(std::move(events)); }
     } const give_back{*this, events};
-    take_events(*events);  // what came since the last wait
+    // The event of a close comes before the lock is dropped, and nothing tells of that: after a close we look again, at
+    // growing intervals, for about a second; then all who were leaving have left.
+    const bool somebody_left = take_events(*events) || is_new;
+    std::uint32_t looks_left = somebody_left ? kLooksAfterClose : 0;
     COMAP_GET(bool alone, is_only_holder());
     for (;;) {
         if (writable_) arm(page->change);
@@ -567,11 +580,16 @@ Result<Wait> Object::wait_for_change_or_alone(std::uint32_t seen, Deadline deadl
         if (version_after_arming(page->change) != seen) return Wait::changed;
         if (alone) return Wait::alone;
         if (spin_for_change(page->change, seen)) return Wait::changed;
-        const os::Ready ready = events->wait(deadline);
+        const Deadline look_again = looks_left > 0 ? Deadline::after(kFirstLookAfterClose * (1u << (kLooksAfterClose - looks_left))) : Deadline::forever();
+        const os::Ready ready = events->wait(earlier(deadline, look_again));
         if (ready != os::Ready::readable && current_version(page->change) != seen) return Wait::changed;
-        if (ready == os::Ready::timed_out) return Wait::timed_out;
         if (ready == os::Ready::interrupted) return Wait::interrupted;
-        if (take_events(*events)) {
+        if (ready == os::Ready::timed_out) {
+            if (looks_left == 0 || deadline.is_over()) return Wait::timed_out;
+            --looks_left;
+            COMAP_GET(alone, is_only_holder());
+        } else if (take_events(*events)) {
+            looks_left = kLooksAfterClose;
             COMAP_GET(alone, becomes_only_holder(*this, page->change, seen));
         }
     }

@@ -101,7 +101,7 @@ class Object {
     Result<void> open_backing_file(const OpenOptions& options);
     Result<void> check_backing_file(const os::FileState& state) const;
     Result<Wait> wait_for_change_or_alone(std::uint32_t seen, Deadline deadline) const;
-    Result<std::unique_ptr<os::ChangeEvents>> take_own_events() const;
+    Result<std::unique_ptr<os::ChangeEvents>> take_own_events(bool& is_new) const;
     void give_back_own_events(std::unique_ptr<os::ChangeEvents> events) const;
 
     std::shared_ptr<Directory> directory_;  // none: unnamed

@@ -49,7 +49,7 @@ Result<void> prefault(const Object& object, const os::Mapping& mapping, Protecti
     if (populated) return {};
     const Code code = populated.error() == EFAULT ? Code::no_space : code_of(populated.error());
     return fail(code, populated.error(), object.name(), "the pages of this view of '", shown(object.name()), "' cannot be had: ",
-                code == Code::no_space ? "not enough memory" : os_text(populated.error()));
+                code == Code::no_space ? "not enough memory, or the file was shortened" : os_text(populated.error()));
 }
 
 }  // namespace

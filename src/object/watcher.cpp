@@ -75,8 +75,11 @@ Result<void> Watcher::State::add(const std::shared_ptr<Object>& object, std::uin
     Watched& entry = watched[tag] = Watched{object, page, *watch, seen & kVersionMask};
     if (object->page_is_writable()) arm(page->change);
     // Opening and closing the file is an event of its own: the descriptor becomes readable for what is there already.
-    if (version_after_arming(page->change) != entry.seen) (void)os::reopen(object->descriptor(), false);
-    return {};
+    if (version_after_arming(page->change) == entry.seen || os::reopen(object->descriptor(), false)) return {};
+    if (object->access() == Access::read_write && os::touch(object->descriptor(), kScratchOffsetBytes)) return {};
+    if (!is_shared(*watch)) events.remove(*watch);
+    watched.erase(tag);
+    return fail(Code::os_error, EMFILE, object->name(), "'", shown(object->name()), "' cannot be watched: too many open files");
 }
 
 Watcher::Watcher() = default;

@@ -151,6 +151,24 @@ TEST_F(WatcherTest, AKilledPublishersLastChangeArrives) {
     }
 }
 
+// A descriptor that was opened for writing stays so in the hands of a user whom the file's mode would not let in.
+TEST_F(WatcherTest, APublisherWithoutRightsToTheFileIsHeard) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become another user";
+    const auto unnamed = Section::create_unnamed(100);
+    ASSERT_OK(unnamed);
+    ASSERT_OK(watcher.add(*unnamed, 1, 0));
+    for (std::uint32_t version = 1; version <= 3; ++version) {
+        Child publisher([&](const Line&) {
+            CHILD_CHECK(::setgid(65534) == 0 && ::setuid(65534) == 0);
+            CHILD_CHECK(unnamed->publish());
+            return 0;
+        });
+        EXPECT_EQ(publisher.wait(), 0);
+        ASSERT_TRUE(readable(watcher, 60000));
+        EXPECT_EQ(take_all(watcher), (Taken{{1, version}}));
+    }
+}
+
 TEST_F(WatcherTest, ReadersWhoMayNotWriteAreWokenToo) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become another user";
     TempRoot open_root(0755);

@@ -90,8 +90,9 @@ OsResult<void> reserve(int descriptor, std::uint64_t offset_bytes, std::uint64_t
 // Room left for the file's data: of its file system, and for memory file systems also of the machine.
 std::uint64_t available_bytes(int descriptor);
 
-// Marks the file as changed for those who watch it.
-void touch(int descriptor);
+// Marks the file as changed for those who watch it; the byte at that place may be overwritten for it, where the file's mode
+// does not let us touch it (the descriptor came from another user). False: nobody was told.
+bool touch(int descriptor, std::uint64_t scratch_offset_bytes);
 
 // --- the lock that says that somebody holds the object: byte 0, owned by the open file, dropped by the kernel with its
 // last reference (close, exit or kill of every process that has it).

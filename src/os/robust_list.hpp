@@ -30,7 +30,7 @@ std::uint32_t thread_number();
 bool has_robust_list();
 
 // Announces that this thread is about to take or to give up the word of that node: if it dies in between, the kernel treats
-// the word as if the node were on the list, and passes on a wake that it had received.
+// the word as if the node were on the list.
 void robust_begin(RobustNode* node);
 void robust_end();
 void robust_link(RobustNode* node);

@@ -41,6 +41,7 @@ inline constexpr std::uint32_t kSleeper = 1u << kSleeperBit;
 inline constexpr std::uint32_t kOneVersion = 2;
 inline constexpr std::uint32_t kVersionMask = 0x7fff'ffffu;
 inline constexpr std::uint32_t kArmed = 1;
+inline constexpr std::uint64_t kScratchOffsetBytes = 4068;  // in the header page; may hold anything
 
 inline std::uint32_t version_of(std::uint32_t change_word) { return change_word >> 1; }
 
@@ -49,9 +50,9 @@ inline std::uint32_t current_version(const ChangeWords& words) {
     return version_of(words.change.load(std::memory_order_acquire));
 }
 
-// Sends an event to the watchers, then disarms exactly the arming that it answered.
+// Sends an event to the watchers, then disarms exactly the arming that it answered. Without an event it stays armed.
 inline void notify_watchers(ChangeWords& words, std::uint32_t watch, int descriptor) {
-    os::touch(descriptor);
+    if (!os::touch(descriptor, kScratchOffsetBytes)) return;
     if ((watch & kArmed) != 0) words.watch.compare_exchange_strong(watch, watch + 1, std::memory_order_seq_cst, std::memory_order_relaxed);
 }
 

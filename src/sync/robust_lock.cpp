@@ -17,8 +17,6 @@ constexpr std::chrono::nanoseconds kRecheckNs = std::chrono::milliseconds(50);
 
 bool is_free(std::uint32_t word) { return (word & os::kOwnerMask) == 0; }
 
-Deadline earlier(Deadline a, Deadline b) { return a.ns() < b.ns() ? a : b; }
-
 }  // namespace
 
 os::OsResult<RobustLock> RobustLock::attach(int descriptor, std::uint64_t page_offset_bytes) {
@@ -37,17 +35,20 @@ std::atomic<std::uint32_t>& RobustLock::word() const {
     return *reinterpret_cast<std::atomic<std::uint32_t>*>(place);
 }
 
-// One attempt on a word that is free in `seen`. On failure `seen` is what the word was.
+// One attempt on a word that is free in `seen`. On failure `seen` is what the word was. Announced to the kernel only for the
+// moment of the attempt: were we to die while we announce a word that somebody of our number in another PID namespace owns,
+// the kernel would take it from him.
 bool RobustLock::try_acquire(std::uint32_t& seen, std::uint32_t extra_bits) {
     const std::uint32_t mine = os::thread_number() | (seen & os::kSleepers) | extra_bits;
     // SYNC lock.take: what the last owner wrote is seen by the next; pairs with lock.give.
-    if (!word().compare_exchange_strong(seen, mine, std::memory_order_acquire, std::memory_order_relaxed)) return false;
-    os::robust_link(node());
-    return true;
+    os::robust_begin(node());
+    const bool taken = word().compare_exchange_strong(seen, mine, std::memory_order_acquire, std::memory_order_relaxed);
+    if (taken) os::robust_link(node());
+    os::robust_end();
+    return taken;
 }
 
 LockEnd RobustLock::lock(Deadline deadline) {
-    os::robust_begin(node());
     std::uint32_t extra_bits = 0;  // once we have slept, others may sleep too without their bit: a wake cleared it
     std::uint32_t spins_left = os::can_spin() ? kSpinTurns : 0;
     std::uint32_t seen = word().load(std::memory_order_relaxed);
@@ -77,7 +78,6 @@ LockEnd RobustLock::lock(Deadline deadline) {
             break;
         }
     }
-    os::robust_end();
     return end;
 }
 

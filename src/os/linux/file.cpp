@@ -273,7 +273,10 @@ std::uint64_t available_bytes(int descriptor) {
     return bytes;
 }
 
-void touch(int descriptor) { ::futimens(descriptor, nullptr); }
+bool touch(int descriptor, std::uint64_t scratch_offset_bytes) {
+    const char zero = 0;
+    return ::futimens(descriptor, nullptr) == 0 || ::pwrite(descriptor, &zero, 1, static_cast<off_t>(scratch_offset_bytes)) == 1;
+}
 
 OsResult<Locked> ask_lock(int descriptor) {
     struct flock lock = byte_zero(F_WRLCK);
