@@ -21,32 +21,13 @@ Result<Header> read_header(const Seen& seen, const std::string& name) {
     return parse_header(std::span<const std::byte>(bytes).first(*count), state ? state->size_bytes : 0, name);
 }
 
-ObjectInfo info_of(const Seen& seen, const Header& header, std::string name) {
-    ObjectInfo info;
-    info.name = std::move(name);
-    info.kind = header.kind;
-    info.layout = header.layout;
-    info.presence = seen.presence;
-    info.size_bytes = header.size_bytes;
-    info.version = header.version;
-    info.keep = seen.state.is_sticky();
-    info.lazy = header.has(kFlagLazy);
-    info.mode = seen.state.mode & 0777;
-    info.uid = seen.state.uid;
-    info.created_ns = header.created_ns;
-    info.device = seen.state.device;
-    info.inode = seen.state.inode;
-    info.text_capacity_bytes = header.capacity_bytes;
-    info.file = header.path;
-    info.file_offset = header.file_offset_bytes;
-    return info;
-}
-
 Result<ObjectInfo> info_from(const Seen& seen, Scope scope, const std::string& file_name, const std::string& name) {
     COMAP_GET(const Header header, read_header(seen, name));
     if (file_name_of(header.name) != file_name)
         return fail(Code::corrupt, 0, name, "the object '", shown(name), "' is damaged: its header names another object, '", shown(header.name), "'");
-    return info_of(seen, header, full_name(scope, header.name));
+    ObjectInfo info = describe(header, seen.state, full_name(scope, header.name));
+    info.presence = seen.presence;
+    return info;
 }
 
 }  // namespace

@@ -133,4 +133,24 @@ Result<Header> parse_header(std::span<const std::byte> bytes, std::uint64_t file
     return header;
 }
 
+ObjectInfo describe(const Header& header, const os::FileState& state, std::string name) {
+    ObjectInfo info;
+    info.name = std::move(name);
+    info.kind = header.kind;
+    info.layout = header.layout;
+    info.size_bytes = header.size_bytes;
+    info.version = header.version;
+    info.keep = state.is_sticky();
+    info.lazy = header.has(kFlagLazy);
+    info.mode = state.mode & 0777;
+    info.uid = state.uid;
+    info.created_ns = header.created_ns;
+    info.device = state.device;
+    info.inode = state.inode;
+    info.text_capacity_bytes = header.capacity_bytes;
+    info.file = header.path;
+    info.file_offset = header.file_offset_bytes;
+    return info;
+}
+
 }  // namespace comap::internal

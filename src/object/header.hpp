@@ -87,6 +87,9 @@ std::string header_bytes(const Header& header);
 // Errors: corrupt, version_mismatch; `object` is only for the sentence.
 Result<Header> parse_header(std::span<const std::byte> bytes, std::uint64_t file_size_bytes, std::string_view object);
 
+// What its header and its file say of an object; `presence` is left as held.
+ObjectInfo describe(const Header& header, const os::FileState& state, std::string name);
+
 bool has_magic(std::span<const std::byte> bytes);
 
 // Size of the body of a text of that capacity.

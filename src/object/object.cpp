@@ -401,23 +401,9 @@ Result<ObjectInfo> Object::info() const {
     if (!state) return cannot(state.error(), full_name_, "examined");
     COMAP_GET(const std::uint32_t now, version());
     COMAP_GET(const std::uint64_t size, size_bytes());
-    ObjectInfo info;
-    info.name = full_name_;
-    info.kind = header_.kind;
-    info.layout = header_.layout;
-    info.presence = Presence::held;
+    ObjectInfo info = describe(header_, *state, full_name_);
     info.size_bytes = size;
     info.version = now;
-    info.keep = state->is_sticky();
-    info.lazy = header_.has(kFlagLazy);
-    info.mode = state->mode & 0777;
-    info.uid = state->uid;
-    info.created_ns = header_.created_ns;
-    info.device = state->device;
-    info.inode = state->inode;
-    info.text_capacity_bytes = header_.capacity_bytes;
-    info.file = header_.path;
-    info.file_offset = header_.file_offset_bytes;
     return info;
 }
 

@@ -20,7 +20,6 @@ namespace {
 
 constexpr CommandText kText = {"limits", "What is allowed here: sizes, lengths, counts", "  comap limits\n  comap limits --json\n"};
 
-
 struct Options {
     bool json = false;
 };
