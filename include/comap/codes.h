@@ -21,7 +21,9 @@
     X(12, TOO_LONG, too_long, "the value is longer than the room for it")                           \
     X(13, FILE_CHANGED, file_changed, "the file under the section was replaced, removed or shortened") \
     X(14, UNSUPPORTED, unsupported, "this system cannot do that")                                   \
-    X(15, OS_ERROR, os_error, "the operating system refused a call")
+    X(15, OS_ERROR, os_error, "the operating system refused a call")                                \
+    X(16, NOT_OWNER, not_owner, "the calling thread does not own the mutex")                        \
+    X(17, LIMIT_REACHED, limit_reached, "the count would exceed its maximum")
 
 /* One code for every function. COMAP_OK is 0. */
 typedef enum comap_code {

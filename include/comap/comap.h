@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* comap for C and for every language that can call C.
  *
- * Named shared memory that lives exactly as long as someone holds it, whole UTF-8 texts, and change notification.
+ * Named shared memory that lives exactly as long as someone holds it, whole UTF-8 texts, change notification, and locks that
+ * survive their owners.
  *
  * Every function that can fail returns a comap_code; then nothing was changed, out parameters included, and
  * comap_last_message() of the same thread says what was wrong and what to do. Strings are UTF-8. Sizes and offsets are bytes.
@@ -27,6 +28,9 @@ typedef struct comap_section comap_section;
 typedef struct comap_view comap_view;
 typedef struct comap_text comap_text;
 typedef struct comap_watcher comap_watcher;
+typedef struct comap_mutex comap_mutex;
+typedef struct comap_event comap_event;
+typedef struct comap_semaphore comap_semaphore;
 
 /* A deadline that never comes. Others are nanoseconds of CLOCK_MONOTONIC; a past one (0) only looks. */
 #define COMAP_FOREVER UINT64_MAX
@@ -43,9 +47,11 @@ typedef enum comap_protection {
 /* How a wait ended; none of these is an error. */
 typedef enum comap_wait_end {
     COMAP_CHANGED = 0,
+    COMAP_ACQUIRED = 0,    /* what was waited for is the caller's */
     COMAP_TIMED_OUT = 1,
     COMAP_INTERRUPTED = 2, /* a signal was handled meanwhile */
-    COMAP_ALONE = 3        /* no other holder is left (if asked for) */
+    COMAP_ALONE = 3,       /* no other holder is left (if asked for) */
+    COMAP_ACQUIRED_ABANDONED = 4 /* a mutex, and it is the caller's; but its last owner died with it. Told once. */
 } comap_wait_end;
 
 typedef enum comap_wait_for { COMAP_WAIT_CHANGE = 0, COMAP_WAIT_CHANGE_OR_ALONE = 1 } comap_wait_for;
@@ -59,8 +65,10 @@ typedef struct comap_create_options {
     comap_access access;   /* of this handle; COMAP_READ_WRITE */
     const char* file;      /* path of the file that is the body, or NULL */
     uint64_t file_offset;  /* a multiple of the page size */
+    const void* initial;   /* sections in memory: the body's first bytes, there before anyone can open it; or NULL */
+    size_t initial_bytes;
 } comap_create_options;
-#define COMAP_CREATE_OPTIONS_INIT {sizeof(comap_create_options), 0600, 0, 0, COMAP_READ_WRITE, NULL, 0}
+#define COMAP_CREATE_OPTIONS_INIT {sizeof(comap_create_options), 0600, 0, 0, COMAP_READ_WRITE, NULL, 0, NULL, 0}
 
 typedef struct comap_open_options {
     size_t struct_size;
@@ -195,6 +203,100 @@ COMAP_API comap_code comap_utf16_from_utf8(const char* utf8, size_t utf8_bytes, 
 COMAP_API comap_code comap_utf8_from_utf16(const uint16_t* utf16, size_t utf16_units, char* utf8, size_t capacity,
                                            size_t* length);
 
+/* --- mutexes, events, semaphores ------------------------------------------------------------------------------------------ */
+
+/* All three: of the options of create only mode and keep are used; `options` may be NULL. Errors of create, open and
+ * open_or_create: as for sections. An existing object keeps its own parameters and state. The _in functions are for those who
+ * lay out their own memory: the object lies in the last 64 bytes of a 4 KiB page of the section (COMAP_SYNC_OFFSET(page)); who
+ * made the section creates it once, others open it. A handle keeps its object, or that section, alive. Deadlines are as everywhere:
+ * COMAP_FOREVER, nanoseconds of CLOCK_MONOTONIC, or 0 to look only. */
+#define COMAP_SYNC_OFFSET(page) ((uint64_t)(page)*4096 + 4032)
+
+/* A recursive lock owned by a thread. When its owner ends in whatever way, the next gets it as COMAP_ACQUIRED_ABANDONED. A
+ * 32-bit program gets UNSUPPORTED. */
+COMAP_API comap_code comap_mutex_create(comap_context* context, const char* name, const comap_create_options* options, comap_mutex** out);
+COMAP_API comap_code comap_mutex_open(comap_context* context, const char* name, const comap_open_options* options, comap_mutex** out);
+COMAP_API comap_code comap_mutex_open_or_create(comap_context* context, const char* name, const comap_create_options* options, comap_mutex** out);
+COMAP_API comap_code comap_mutex_create_unnamed(comap_mutex** out);
+COMAP_API comap_code comap_mutex_from_descriptor(comap_context* context, int descriptor, const comap_open_options* options, comap_mutex** out);
+COMAP_API comap_code comap_mutex_create_in(const comap_section* section, uint64_t offset, comap_mutex** out);
+COMAP_API comap_code comap_mutex_open_in(const comap_section* section, uint64_t offset, comap_mutex** out);
+COMAP_API comap_code comap_mutex_share_descriptor(const comap_mutex* mutex, comap_access access, int* descriptor);
+COMAP_API const char* comap_mutex_name(const comap_mutex* mutex);
+COMAP_API int comap_mutex_was_created(const comap_mutex* mutex);
+COMAP_API comap_code comap_mutex_set_keep(comap_mutex* mutex, int keep);
+/* *end: ACQUIRED, ACQUIRED_ABANDONED, TIMED_OUT or INTERRUPTED. Each of the first two needs an unlock. */
+COMAP_API comap_code comap_mutex_lock(const comap_mutex* mutex, uint64_t deadline_ns, comap_wait_end* end);
+/* Errors: NOT_OWNER (nothing changed), CORRUPT. as_abandoned: not 0: the next owner is told that this one did not finish. */
+COMAP_API comap_code comap_mutex_unlock(const comap_mutex* mutex, int as_abandoned);
+COMAP_API int comap_mutex_is_owned(const comap_mutex* mutex); /* by the calling thread */
+/* Does not unlock: an owned mutex stays locked until its owner's thread ends. NULL is ignored. */
+COMAP_API void comap_mutex_close(comap_mutex* mutex);
+
+/* Set or not. manual_reset 0: lets one waiter pass, who resets it; else: lets everybody pass until it is reset. */
+COMAP_API comap_code comap_event_create(comap_context* context, const char* name, int manual_reset, int initially_set,
+                                        const comap_create_options* options, comap_event** out);
+COMAP_API comap_code comap_event_open(comap_context* context, const char* name, const comap_open_options* options, comap_event** out);
+COMAP_API comap_code comap_event_open_or_create(comap_context* context, const char* name, int manual_reset, int initially_set,
+                                                const comap_create_options* options, comap_event** out);
+COMAP_API comap_code comap_event_create_unnamed(int manual_reset, int initially_set, comap_event** out);
+COMAP_API comap_code comap_event_from_descriptor(comap_context* context, int descriptor, const comap_open_options* options, comap_event** out);
+COMAP_API comap_code comap_event_create_in(const comap_section* section, uint64_t offset, int manual_reset, int initially_set, comap_event** out);
+COMAP_API comap_code comap_event_open_in(const comap_section* section, uint64_t offset, comap_event** out);
+COMAP_API comap_code comap_event_share_descriptor(const comap_event* event, comap_access access, int* descriptor);
+COMAP_API const char* comap_event_name(const comap_event* event);
+COMAP_API int comap_event_was_created(const comap_event* event);
+COMAP_API comap_code comap_event_set_keep(comap_event* event, int keep);
+COMAP_API int comap_event_is_manual(const comap_event* event);
+COMAP_API comap_code comap_event_set(const comap_event* event);
+COMAP_API comap_code comap_event_reset(const comap_event* event);
+/* Lets pass who waits now (all, or one) and leaves it reset. */
+COMAP_API comap_code comap_event_pulse(const comap_event* event);
+COMAP_API comap_code comap_event_is_set(const comap_event* event, int* is_set);
+COMAP_API comap_code comap_event_wait(const comap_event* event, uint64_t deadline_ns, comap_wait_end* end);
+COMAP_API void comap_event_close(comap_event* event);
+
+/* A count of tokens between 0 and `maximum`, which is at most COMAP_SEMAPHORE_MAX. */
+#define COMAP_SEMAPHORE_MAX UINT32_C(0x7fffffff)
+COMAP_API comap_code comap_semaphore_create(comap_context* context, const char* name, uint32_t initial, uint32_t maximum,
+                                            const comap_create_options* options, comap_semaphore** out);
+COMAP_API comap_code comap_semaphore_open(comap_context* context, const char* name, const comap_open_options* options, comap_semaphore** out);
+COMAP_API comap_code comap_semaphore_open_or_create(comap_context* context, const char* name, uint32_t initial, uint32_t maximum,
+                                                    const comap_create_options* options, comap_semaphore** out);
+COMAP_API comap_code comap_semaphore_create_unnamed(uint32_t initial, uint32_t maximum, comap_semaphore** out);
+COMAP_API comap_code comap_semaphore_from_descriptor(comap_context* context, int descriptor, const comap_open_options* options, comap_semaphore** out);
+COMAP_API comap_code comap_semaphore_create_in(const comap_section* section, uint64_t offset, uint32_t initial, uint32_t maximum, comap_semaphore** out);
+COMAP_API comap_code comap_semaphore_open_in(const comap_section* section, uint64_t offset, comap_semaphore** out);
+COMAP_API comap_code comap_semaphore_share_descriptor(const comap_semaphore* semaphore, comap_access access, int* descriptor);
+COMAP_API const char* comap_semaphore_name(const comap_semaphore* semaphore);
+COMAP_API int comap_semaphore_was_created(const comap_semaphore* semaphore);
+COMAP_API comap_code comap_semaphore_set_keep(comap_semaphore* semaphore, int keep);
+COMAP_API uint32_t comap_semaphore_maximum(const comap_semaphore* semaphore);
+COMAP_API comap_code comap_semaphore_count(const comap_semaphore* semaphore, uint32_t* count);
+/* Adds tokens; *before (may be NULL): how many there were. Errors: INVALID_ARGUMENT (0 or less), LIMIT_REACHED; nothing changed. */
+COMAP_API comap_code comap_semaphore_release(const comap_semaphore* semaphore, int64_t count, uint32_t* before);
+COMAP_API comap_code comap_semaphore_acquire(const comap_semaphore* semaphore, uint64_t deadline_ns, comap_wait_end* end);
+COMAP_API void comap_semaphore_close(comap_semaphore* semaphore);
+
+/* One entry of a list to wait for: exactly one of the pointers is not NULL. */
+typedef struct comap_waitable {
+    const comap_mutex* mutex;
+    const comap_event* event;
+    const comap_semaphore* semaphore;
+    const comap_section* section; /* ready when its version is not `seen` */
+    const comap_text* text;       /* the same */
+    uint32_t seen;
+    uint32_t reserved;            /* 0 */
+} comap_waitable;
+
+#define COMAP_WAIT_MAX 128 /* the longest list */
+
+/* any: waits until one is ready and takes it, the first in the list if there are several. all: waits until all are ready at one
+ * moment and takes all, or none; the same object twice is INVALID_ARGUMENT. *end as for comap_mutex_lock; *index: what was acquired
+ * (any), or the first abandoned mutex (all). Errors: INVALID_ARGUMENT (an empty list, or one longer than COMAP_WAIT_MAX; a bad entry). */
+COMAP_API comap_code comap_wait_any(const comap_waitable* list, size_t count, uint64_t deadline_ns, comap_wait_end* end, size_t* index);
+COMAP_API comap_code comap_wait_all(const comap_waitable* list, size_t count, uint64_t deadline_ns, comap_wait_end* end, size_t* index);
+
 /* --- watching many objects through one descriptor ------------------------------------------------------------------------ */
 
 COMAP_API comap_code comap_watcher_create(comap_watcher** out);
@@ -204,6 +306,9 @@ COMAP_API int comap_watcher_descriptor(const comap_watcher* watcher);
 COMAP_API comap_code comap_watcher_add_section(comap_watcher* watcher, const comap_section* section, uint64_t tag,
                                                uint32_t seen);
 COMAP_API comap_code comap_watcher_add_text(comap_watcher* watcher, const comap_text* text, uint64_t tag, uint32_t seen);
+/* Reported when the event is set or the semaphore has tokens; nothing is taken. Then wait with deadline 0 until that times out. */
+COMAP_API comap_code comap_watcher_add_event(comap_watcher* watcher, const comap_event* event, uint64_t tag);
+COMAP_API comap_code comap_watcher_add_semaphore(comap_watcher* watcher, const comap_semaphore* semaphore, uint64_t tag);
 COMAP_API comap_code comap_watcher_remove(comap_watcher* watcher, uint64_t tag);
 /* The next change: *found = 1, its tag and version; or *found = 0. Does not block. */
 COMAP_API comap_code comap_watcher_next(comap_watcher* watcher, int* found, uint64_t* tag, uint32_t* version);

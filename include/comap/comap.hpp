@@ -5,6 +5,11 @@
 #include <comap/context.hpp>
 #include <comap/deadline.hpp>
 #include <comap/error.hpp>
+#include <comap/event.hpp>
+#include <comap/guarded.hpp>
+#include <comap/mutex.hpp>
 #include <comap/section.hpp>
+#include <comap/semaphore.hpp>
 #include <comap/text.hpp>
+#include <comap/waiting.hpp>
 #include <comap/watcher.hpp>

@@ -19,7 +19,7 @@ namespace internal {
 class Namespaces;
 }
 
-enum class Kind : std::uint32_t { section = 1, mutex = 2, event = 3, semaphore = 4 };  // this release makes sections
+enum class Kind : std::uint32_t { section = 1, mutex = 2, event = 3, semaphore = 4 };
 
 // Longest name, UTF-8 bytes, not counting "Local\\" or "Global\\".
 inline constexpr std::size_t kNameBytesMax = 240;
@@ -56,6 +56,15 @@ struct ObjectInfo {
     std::uint64_t text_capacity_bytes = 0;  // texts only
     std::string file;               // path of the backing file, or empty
     std::uint64_t file_offset = 0;
+
+    // Mutexes, events and semaphores only: their state as it was a moment ago.
+    std::uint32_t owner_thread = 0;  // mutex: number of the owner's thread in the owner's PID namespace; 0: not locked
+    bool is_abandoned = false;       // mutex: its owner died with it, and nobody took it since
+    bool is_manual = false;          // event
+    bool is_set = false;             // event
+    std::uint32_t count = 0;         // semaphore
+    std::uint32_t maximum = 0;       // semaphore
+    bool may_have_sleepers = false;  // somebody sleeps on it, or did when it last changed
 };
 
 // An entry of a listing: what is known of it, or why nothing is.

@@ -28,8 +28,8 @@ class Deadline {
     constexpr std::uint64_t ns() const { return ns_; }
     constexpr bool is_forever() const { return ns_ == kForever; }
     bool is_over() const {
-        return !is_forever() &&
-               static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) >= ns_;
+        return ns_ == 0 || (!is_forever() &&
+               static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) >= ns_);
     }
 
     friend constexpr Deadline earlier(Deadline a, Deadline b) { return a.ns_ < b.ns_ ? a : b; }

@@ -35,6 +35,7 @@ struct CreateOptions {
                                 // if another process took the name meanwhile); empty: memory
     std::uint64_t file_offset = 0;     // where the body begins in the file, bytes, a multiple of the page size
     Access access = Access::read_write;  // of this handle; read_only is also how a read-only file is used
+    std::span<const std::byte> initial = {};  // the body's first bytes, there before anyone can open it; the rest is zero. Not with a file
 };
 
 struct OpenOptions {

@@ -6,7 +6,9 @@
 #include <memory>
 #include <optional>
 
+#include <comap/event.hpp>
 #include <comap/section.hpp>
+#include <comap/semaphore.hpp>
 #include <comap/text.hpp>
 
 namespace comap {
@@ -35,6 +37,12 @@ class COMAP_API Watcher {
     // (the object's mode lets us read only, and it was not made for readers of that kind), os_error (inotify limits).
     Result<void> add(const Section& section, std::uint64_t tag, std::uint32_t seen);
     Result<void> add(const Text& text, std::uint64_t tag, std::uint32_t seen);
+
+    // Watches for the event being set, or the semaphore having tokens, also if that is so already. Nothing is taken: when it is
+    // reported, wait with Deadline::passed() until that times out; others may have been faster. The version says nothing.
+    // (A mutex belongs to a thread, not to an event loop.) Errors: also invalid_argument (one that lies inside a section).
+    Result<void> add(const Event& event, std::uint64_t tag);
+    Result<void> add(const Semaphore& semaphore, std::uint64_t tag);
     Result<void> remove(std::uint64_t tag);
 
     // The next change, or nothing. Does not block. Call until it returns nothing; several changes of one object may be

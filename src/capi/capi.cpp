@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <span>
 #include <string>
+#include <vector>
 
 #include <comap/comap.hpp>
 
@@ -25,6 +27,15 @@ struct comap_text {
 };
 struct comap_watcher {
     comap::Watcher watcher;
+};
+struct comap_mutex {
+    comap::Mutex handle;
+};
+struct comap_event {
+    comap::Event handle;
+};
+struct comap_semaphore {
+    comap::Semaphore handle;
 };
 
 namespace {
@@ -101,6 +112,7 @@ comap::CreateOptions create_options(const comap_create_options* given) {
     options.file = from.file ? from.file : "";
     options.file_offset = from.file_offset;
     options.access = access_of(from.access);
+    if (from.initial) options.initial = {static_cast<const std::byte*>(from.initial), from.initial_bytes};
     return options;
 }
 
@@ -165,6 +177,67 @@ comap_code wait_on(const Handle& handle, std::uint32_t seen, std::uint64_t deadl
     const auto ended = handle.wait(seen, comap::Deadline::at_ns(deadline_ns), wait_for);
     if (!ended) return report(ended.error());
     *end = wait_end(*ended);
+    return COMAP_OK;
+}
+
+comap::SyncOptions sync_options(const comap_create_options* given) {
+    const comap_create_options from = complete(given, comap_create_options COMAP_CREATE_OPTIONS_INIT);
+    return {from.mode, from.keep != 0};
+}
+
+comap::EventOptions event_options(int manual_reset, int initially_set, const comap_create_options* given) {
+    const comap::SyncOptions common = sync_options(given);
+    return {manual_reset != 0 ? comap::Reset::manual : comap::Reset::automatic, initially_set != 0, common.mode, common.keep};
+}
+
+comap::SemaphoreOptions semaphore_options(std::uint32_t initial, std::uint32_t maximum, const comap_create_options* given) {
+    const comap::SyncOptions common = sync_options(given);
+    return {initial, maximum, common.mode, common.keep};
+}
+
+comap_wait_end wait_end(comap::Acquired end) {
+    switch (end) {
+        case comap::Acquired::acquired:
+            return COMAP_ACQUIRED;
+        case comap::Acquired::acquired_abandoned:
+            return COMAP_ACQUIRED_ABANDONED;
+        case comap::Acquired::timed_out:
+            return COMAP_TIMED_OUT;
+        case comap::Acquired::interrupted:
+            return COMAP_INTERRUPTED;
+    }
+    return COMAP_TIMED_OUT;
+}
+
+comap_code store_end(const Result<comap::Acquired>& ended, comap_wait_end* end) {
+    if (!ended) return report(ended.error());
+    *end = wait_end(*ended);
+    return COMAP_OK;
+}
+
+// Appends the entry that the caller means; false if it is not exactly one.
+bool add_waitable(const comap_waitable& given, std::vector<comap::Waitable>& list) {
+    const int count = (given.mutex ? 1 : 0) + (given.event ? 1 : 0) + (given.semaphore ? 1 : 0) + (given.section ? 1 : 0) + (given.text ? 1 : 0);
+    if (count != 1) return false;
+    if (given.mutex) list.emplace_back(given.mutex->handle);
+    if (given.event) list.emplace_back(given.event->handle);
+    if (given.semaphore) list.emplace_back(given.semaphore->handle);
+    if (given.section) list.emplace_back(given.section->section, given.seen);
+    if (given.text) list.emplace_back(given.text->text, given.seen);
+    return true;
+}
+
+template <typename Wait>
+comap_code wait_for_list(const comap_waitable* given, std::size_t count, comap_wait_end* end, std::size_t* index, const Wait& wait) {
+    std::vector<comap::Waitable> list;
+    list.reserve(std::min<std::size_t>(count, COMAP_WAIT_MAX + 1));
+    for (std::size_t i = 0; i < count && i <= COMAP_WAIT_MAX; ++i)
+        if (!add_waitable(given[i], list))
+            return report(Error{Code::invalid_argument, 0, "", comap::internal::cat("entry ", i, " of the list to wait for must have exactly one handle")});
+    const Result<comap::Waited> waited = wait(std::span<const comap::Waitable>(list));
+    if (!waited) return report(waited.error());
+    *end = wait_end(waited->end);
+    if (index) *index = waited->index;
     return COMAP_OK;
 }
 
@@ -404,6 +477,190 @@ comap_code comap_utf8_from_utf16(const uint16_t* utf16, size_t utf16_units, char
     });
 }
 
+// What the three kinds have in common: Class is the C++ class, type the C name between comap_ and the function's.
+#define COMAP_SYNC_FUNCTIONS(Class, type)                                                                                                    \
+    comap_code comap_##type##_open(comap_context* context, const char* name, const comap_open_options* options, comap_##type** out) {        \
+        COMAP_NEED(name);                                                                                                                    \
+        COMAP_NEED(out);                                                                                                                     \
+        return guarded([&] { return give(comap::Class::open(name, open_options(options), context_of(context)), out); });                     \
+    }                                                                                                                                        \
+    comap_code comap_##type##_from_descriptor(comap_context* context, int descriptor, const comap_open_options* options,                     \
+                                              comap_##type** out) {                                                                          \
+        COMAP_NEED(out);                                                                                                                     \
+        return guarded([&] { return give(comap::Class::from_descriptor(descriptor, open_options(options), context_of(context)), out); });    \
+    }                                                                                                                                        \
+    comap_code comap_##type##_open_in(const comap_section* section, uint64_t offset, comap_##type** out) {                                   \
+        COMAP_NEED(section);                                                                                                                 \
+        COMAP_NEED(out);                                                                                                                     \
+        return guarded([&] { return give(comap::Class::open_in(section->section, offset), out); });                                          \
+    }                                                                                                                                        \
+    comap_code comap_##type##_share_descriptor(const comap_##type* type, comap_access access, int* descriptor) {                             \
+        COMAP_NEED(type);                                                                                                                    \
+        COMAP_NEED(descriptor);                                                                                                              \
+        return guarded([&] { return store(type->handle.share_descriptor(access_of(access)), descriptor); });                                 \
+    }                                                                                                                                        \
+    const char* comap_##type##_name(const comap_##type* type) { return type ? type->handle.name().c_str() : ""; }                            \
+    int comap_##type##_was_created(const comap_##type* type) { return type && type->handle.was_created() ? 1 : 0; }                          \
+    comap_code comap_##type##_set_keep(comap_##type* type, int keep) {                                                                       \
+        COMAP_NEED(type);                                                                                                                    \
+        return guarded([&] { return done(type->handle.set_keep(keep != 0)); });                                                              \
+    }                                                                                                                                        \
+    void comap_##type##_close(comap_##type* type) { delete type; }
+
+COMAP_SYNC_FUNCTIONS(Mutex, mutex)
+COMAP_SYNC_FUNCTIONS(Event, event)
+COMAP_SYNC_FUNCTIONS(Semaphore, semaphore)
+
+comap_code comap_mutex_create(comap_context* context, const char* name, const comap_create_options* options, comap_mutex** out) {
+    COMAP_NEED(name);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Mutex::create(name, sync_options(options), context_of(context)), out); });
+}
+
+comap_code comap_mutex_open_or_create(comap_context* context, const char* name, const comap_create_options* options, comap_mutex** out) {
+    COMAP_NEED(name);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Mutex::open_or_create(name, sync_options(options), context_of(context)), out); });
+}
+
+comap_code comap_mutex_create_unnamed(comap_mutex** out) {
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Mutex::create_unnamed(), out); });
+}
+
+comap_code comap_mutex_create_in(const comap_section* section, uint64_t offset, comap_mutex** out) {
+    COMAP_NEED(section);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Mutex::create_in(section->section, offset), out); });
+}
+
+comap_code comap_mutex_lock(const comap_mutex* mutex, uint64_t deadline_ns, comap_wait_end* end) {
+    COMAP_NEED(mutex);
+    COMAP_NEED(end);
+    return guarded([&] { return store_end(mutex->handle.lock(comap::Deadline::at_ns(deadline_ns)), end); });
+}
+
+comap_code comap_mutex_unlock(const comap_mutex* mutex, int as_abandoned) {
+    COMAP_NEED(mutex);
+    return guarded([&] { return done(as_abandoned != 0 ? mutex->handle.unlock_abandoned() : mutex->handle.unlock()); });
+}
+
+int comap_mutex_is_owned(const comap_mutex* mutex) { return mutex && mutex->handle.is_owned() ? 1 : 0; }
+
+comap_code comap_event_create(comap_context* context, const char* name, int manual_reset, int initially_set, const comap_create_options* options,
+                              comap_event** out) {
+    COMAP_NEED(name);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Event::create(name, event_options(manual_reset, initially_set, options), context_of(context)), out); });
+}
+
+comap_code comap_event_open_or_create(comap_context* context, const char* name, int manual_reset, int initially_set, const comap_create_options* options,
+                                      comap_event** out) {
+    COMAP_NEED(name);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Event::open_or_create(name, event_options(manual_reset, initially_set, options), context_of(context)), out); });
+}
+
+comap_code comap_event_create_unnamed(int manual_reset, int initially_set, comap_event** out) {
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Event::create_unnamed(event_options(manual_reset, initially_set, nullptr)), out); });
+}
+
+comap_code comap_event_create_in(const comap_section* section, uint64_t offset, int manual_reset, int initially_set, comap_event** out) {
+    COMAP_NEED(section);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Event::create_in(section->section, offset, event_options(manual_reset, initially_set, nullptr)), out); });
+}
+
+int comap_event_is_manual(const comap_event* event) { return event && event->handle.reset_kind() == comap::Reset::manual ? 1 : 0; }
+
+comap_code comap_event_set(const comap_event* event) {
+    COMAP_NEED(event);
+    return guarded([&] { return done(event->handle.set()); });
+}
+
+comap_code comap_event_reset(const comap_event* event) {
+    COMAP_NEED(event);
+    return guarded([&] { return done(event->handle.reset()); });
+}
+
+comap_code comap_event_pulse(const comap_event* event) {
+    COMAP_NEED(event);
+    return guarded([&] { return done(event->handle.pulse()); });
+}
+
+comap_code comap_event_is_set(const comap_event* event, int* is_set) {
+    COMAP_NEED(event);
+    COMAP_NEED(is_set);
+    return guarded([&] { return store(event->handle.is_set(), is_set); });
+}
+
+comap_code comap_event_wait(const comap_event* event, uint64_t deadline_ns, comap_wait_end* end) {
+    COMAP_NEED(event);
+    COMAP_NEED(end);
+    return guarded([&] { return store_end(event->handle.wait(comap::Deadline::at_ns(deadline_ns)), end); });
+}
+
+comap_code comap_semaphore_create(comap_context* context, const char* name, uint32_t initial, uint32_t maximum, const comap_create_options* options,
+                                  comap_semaphore** out) {
+    COMAP_NEED(name);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Semaphore::create(name, semaphore_options(initial, maximum, options), context_of(context)), out); });
+}
+
+comap_code comap_semaphore_open_or_create(comap_context* context, const char* name, uint32_t initial, uint32_t maximum,
+                                          const comap_create_options* options, comap_semaphore** out) {
+    COMAP_NEED(name);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Semaphore::open_or_create(name, semaphore_options(initial, maximum, options), context_of(context)), out); });
+}
+
+comap_code comap_semaphore_create_unnamed(uint32_t initial, uint32_t maximum, comap_semaphore** out) {
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Semaphore::create_unnamed(semaphore_options(initial, maximum, nullptr)), out); });
+}
+
+comap_code comap_semaphore_create_in(const comap_section* section, uint64_t offset, uint32_t initial, uint32_t maximum, comap_semaphore** out) {
+    COMAP_NEED(section);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Semaphore::create_in(section->section, offset, semaphore_options(initial, maximum, nullptr)), out); });
+}
+
+uint32_t comap_semaphore_maximum(const comap_semaphore* semaphore) { return semaphore ? semaphore->handle.maximum() : 0; }
+
+comap_code comap_semaphore_count(const comap_semaphore* semaphore, uint32_t* count) {
+    COMAP_NEED(semaphore);
+    COMAP_NEED(count);
+    return guarded([&] { return store(semaphore->handle.count(), count); });
+}
+
+comap_code comap_semaphore_release(const comap_semaphore* semaphore, int64_t count, uint32_t* before) {
+    COMAP_NEED(semaphore);
+    return guarded([&] { return store(semaphore->handle.release(count), before); });
+}
+
+comap_code comap_semaphore_acquire(const comap_semaphore* semaphore, uint64_t deadline_ns, comap_wait_end* end) {
+    COMAP_NEED(semaphore);
+    COMAP_NEED(end);
+    return guarded([&] { return store_end(semaphore->handle.acquire(comap::Deadline::at_ns(deadline_ns)), end); });
+}
+
+comap_code comap_wait_any(const comap_waitable* list, size_t count, uint64_t deadline_ns, comap_wait_end* end, size_t* index) {
+    COMAP_NEED(list || count == 0);
+    COMAP_NEED(end);
+    return guarded([&] {
+        return wait_for_list(list, count, end, index, [&](auto objects) { return comap::wait_any(objects, comap::Deadline::at_ns(deadline_ns)); });
+    });
+}
+
+comap_code comap_wait_all(const comap_waitable* list, size_t count, uint64_t deadline_ns, comap_wait_end* end, size_t* index) {
+    COMAP_NEED(list || count == 0);
+    COMAP_NEED(end);
+    return guarded([&] {
+        return wait_for_list(list, count, end, index, [&](auto objects) { return comap::wait_all(objects, comap::Deadline::at_ns(deadline_ns)); });
+    });
+}
+
 comap_code comap_watcher_create(comap_watcher** out) {
     COMAP_NEED(out);
     return guarded([&] { return give(comap::Watcher::create(), out); });
@@ -421,6 +678,18 @@ comap_code comap_watcher_add_text(comap_watcher* watcher, const comap_text* text
     COMAP_NEED(watcher);
     COMAP_NEED(text);
     return guarded([&] { return done(watcher->watcher.add(text->text, tag, seen)); });
+}
+
+comap_code comap_watcher_add_event(comap_watcher* watcher, const comap_event* event, uint64_t tag) {
+    COMAP_NEED(watcher);
+    COMAP_NEED(event);
+    return guarded([&] { return done(watcher->watcher.add(event->handle, tag)); });
+}
+
+comap_code comap_watcher_add_semaphore(comap_watcher* watcher, const comap_semaphore* semaphore, uint64_t tag) {
+    COMAP_NEED(watcher);
+    COMAP_NEED(semaphore);
+    return guarded([&] { return done(watcher->watcher.add(semaphore->handle, tag)); });
 }
 
 comap_code comap_watcher_remove(comap_watcher* watcher, uint64_t tag) {

@@ -179,9 +179,10 @@ template <typename Write>
 Result<std::uint32_t> Text::Mapping::write(Deadline deadline, const Write& write_slot) {
     COMAP_TRY(object->require_writable("written"));
     COMAP_GET(RobustLock* const writers, writer_lock());
-    LockEnd locked = writers->lock(deadline);
-    while (locked == LockEnd::interrupted) locked = writers->lock(deadline);
-    if (locked == LockEnd::timed_out)
+    Ended locked = writers->lock(deadline);
+    while (locked == Ended::interrupted) locked = writers->lock(deadline);
+    if (locked == Ended::corrupt) return corrupt("its lock word was overwritten");
+    if (locked == Ended::timed_out)
         return fail(Code::busy, 0, object->name(), "the text '", shown(object->name()),
                     "' is being written by a process that does not finish (is it stopped?); try again, or end that process");
     struct Unlock {

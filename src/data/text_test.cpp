@@ -210,11 +210,11 @@ TEST_F(TextTest, AStoppedWriterMakesOthersBusyAndReadersDoNotNotice) {
     const auto section = Section::open("t", {}, context);
     const int file = ::open((root.local() + "/t").c_str(), O_RDWR);
     const std::uint32_t somebody = 1;
-    ASSERT_EQ(::pwrite(file, &somebody, sizeof somebody, offsetof(internal::HeaderPage, lock)), 4);
+    ASSERT_EQ(::pwrite(file, &somebody, sizeof somebody, offsetof(internal::HeaderPage, sync) + offsetof(internal::SyncBlock, lock)), 4);
     EXPECT_CODE(Code::busy, text.set("after", Deadline::after(std::chrono::milliseconds(20))));
     EXPECT_EQ(text.get()->value, "before");
     const std::uint32_t dead = 1u << 30;
-    ASSERT_EQ(::pwrite(file, &dead, sizeof dead, offsetof(internal::HeaderPage, lock)), 4);
+    ASSERT_EQ(::pwrite(file, &dead, sizeof dead, offsetof(internal::HeaderPage, sync) + offsetof(internal::SyncBlock, lock)), 4);
     EXPECT_OK(text.set("after"));
     EXPECT_EQ(text.get()->value, "after");
     ::close(file);

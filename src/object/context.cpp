@@ -27,6 +27,11 @@ Result<ObjectInfo> info_from(const Seen& seen, Scope scope, const std::string& f
         return fail(Code::corrupt, 0, name, "the object '", shown(name), "' is damaged: its header names another object, '", shown(header.name), "'");
     ObjectInfo info = describe(header, seen.state, full_name(scope, header.name));
     info.presence = seen.presence;
+    if (header.kind == Kind::section) return info;
+    SyncBlock block{};
+    const auto count = os::read_at(seen.fd.number(), &block, sizeof block, kSyncBlockInPage);
+    if (!count) return fail(code_of(count.error()), count.error(), name, "the object '", shown(name), "' cannot be read: ", os_text(count.error()));
+    describe_sync(block, info);
     return info;
 }
 

@@ -8,6 +8,8 @@
 #include "base/name.hpp"
 #include "base/utf.hpp"
 #include "os/file.hpp"
+#include "sync/event_word.hpp"
+#include "sync/semaphore_word.hpp"
 
 namespace comap::internal {
 namespace {
@@ -54,6 +56,7 @@ std::string_view file_fault(const Header& header) {
 }
 
 std::string_view size_fault(const Header& header, std::uint64_t file_size_bytes) {
+    if (header.kind != Kind::section) return header.size_bytes == 0 && (header.flags & (kFlagLazy | kFlagFile)) == 0 && header.layout == Layout::bytes ? "" : "it has a body";
     if (header.size_bytes == 0) return "its size is zero";
     if (header.size_bytes > INT64_MAX - kHeaderBytes) return "its size is impossible";
     if (!header.has(kFlagFile) && header.size_bytes > file_size_bytes - kHeaderBytes) return "its file is shorter than its size says";
@@ -151,6 +154,31 @@ ObjectInfo describe(const Header& header, const os::FileState& state, std::strin
     info.file = header.path;
     info.file_offset = header.file_offset_bytes;
     return info;
+}
+
+void describe_sync(const SyncBlock& block, ObjectInfo& info) {
+    const std::uint32_t lock = block.lock.load(std::memory_order_relaxed);
+    const std::uint32_t mark = block.mark.load(std::memory_order_relaxed);
+    const std::uint64_t state = block.state.load(std::memory_order_relaxed);
+    switch (info.kind) {
+        case Kind::mutex:
+            info.owner_thread = mark != 0 ? lock & os::kOwnerMask : 0;
+            info.is_abandoned = mark != 0 && (lock & os::kOwnerMask) == 0;
+            info.may_have_sleepers = (lock & os::kSleepers) != 0;
+            break;
+        case Kind::event:
+            info.is_manual = block.parameter == 1;
+            info.is_set = (state & kEventSet) != 0;
+            info.may_have_sleepers = !info.is_set && (state & kEventSleeper) != 0;
+            break;
+        case Kind::semaphore:
+            info.count = shown_tokens_of(state);
+            info.maximum = block.parameter;
+            info.may_have_sleepers = are_hidden(state);
+            break;
+        case Kind::section:
+            break;
+    }
 }
 
 }  // namespace comap::internal

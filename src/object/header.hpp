@@ -13,6 +13,7 @@
 #include <comap/context.hpp>
 
 #include "sync/change_word.hpp"
+#include "sync/sync_block.hpp"
 
 namespace comap::internal {
 
@@ -48,14 +49,13 @@ struct HeaderPage {                        // offset
     std::uint64_t file_offset_bytes;       //  400
     std::uint64_t reserved_408;            //  408
     char path[kPathRoomBytes];             //  416
-    std::array<std::byte, 2016> reserved_2048;      // 2048
-    std::atomic<std::uint32_t> lock;       // 4064* see sync/robust_lock.hpp
-    std::array<std::byte, 28> scratch_4068;  // 4068* may hold anything; never read
+    std::array<std::byte, 1984> reserved_2048;      // 2048
+    SyncBlock sync;                        // 4032* see sync/sync_block.hpp; of a text, only the lock word is used
 };
 static_assert(sizeof(HeaderPage) == kHeaderBytes);
 static_assert(offsetof(HeaderPage, size_bytes) == 24 && offsetof(HeaderPage, change) == 64 && offsetof(HeaderPage, name) == 128);
-static_assert(offsetof(HeaderPage, file_device) == 384 && offsetof(HeaderPage, path) == 416 && offsetof(HeaderPage, lock) == 4064);
-static_assert(offsetof(HeaderPage, scratch_4068) == kScratchOffsetBytes);
+static_assert(offsetof(HeaderPage, file_device) == 384 && offsetof(HeaderPage, path) == 416 && offsetof(HeaderPage, sync) == kSyncBlockInPage);
+static_assert(kSyncBlockInPage + offsetof(SyncBlock, scratch_36) == kScratchOffsetBytes);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 // What is read at once when an object is opened; the path only where there is one.
@@ -89,6 +89,9 @@ Result<Header> parse_header(std::span<const std::byte> bytes, std::uint64_t file
 
 // What its header and its file say of an object; `presence` is left as held.
 ObjectInfo describe(const Header& header, const os::FileState& state, std::string name);
+
+// What the block at the end of the header page says of a mutex, an event or a semaphore.
+void describe_sync(const SyncBlock& block, ObjectInfo& info);
 
 bool has_magic(std::span<const std::byte> bytes);
 

@@ -10,6 +10,8 @@
 #include "base/error.hpp"
 #include "os/change_events.hpp"
 #include "sync/change_word.hpp"
+#include "sync/sync_block.hpp"
+#include "sync/waiting.hpp"
 
 namespace comap::internal {
 namespace {
@@ -25,6 +27,8 @@ bool has_mere_readers(std::uint32_t mode) {
 }
 
 std::string quoted(std::string_view name) { return name.empty() ? "the unnamed object" : cat("'", shown(name), "'"); }
+
+std::string with_article(Kind kind) { return cat(kind == Kind::event ? "an " : "a ", kind_name(kind)); }
 
 tl::unexpected<Error> no_room(int os_error, std::string_view name, std::uint64_t asked_bytes, std::uint64_t available) {
     return fail(Code::no_space, os_error, name, "not enough space for ", quoted(name), ": asked for ", asked_bytes, " bytes, available are ",
@@ -43,12 +47,15 @@ tl::unexpected<Error> file_cannot(int os_error, std::string_view name, const std
 
 Result<void> check_new(std::string_view name, const NewObject& wanted) {
     constexpr std::uint64_t kSizeMax = INT64_MAX - kHeaderBytes;
-    if (wanted.size_bytes == 0 || wanted.size_bytes > kSizeMax)
+    if (wanted.kind == Kind::section && (wanted.size_bytes == 0 || wanted.size_bytes > kSizeMax))
         return fail(Code::invalid_argument, 0, name, "the size of ", quoted(name), " is ", wanted.size_bytes,
                     " bytes; it must be from 1 to ", kSizeMax);
     if ((wanted.options.mode & ~kModeMask) != 0 || (wanted.options.mode & 0600) != 0600)
         return fail(Code::invalid_argument, 0, name, "the mode of ", quoted(name),
                     " must have read and write for the owner, and no other bits than read and write (0600, 0644, 0660, ...)");
+    if (wanted.options.initial.size() > wanted.size_bytes || (!wanted.options.initial.empty() && !wanted.options.file.empty()))
+        return fail(Code::invalid_argument, 0, name, "the ", wanted.options.initial.size(), " initial bytes of ", quoted(name),
+                    wanted.options.file.empty() ? " are more than its size" : " would overwrite a file, which has its own");
     if (wanted.options.file_offset % os::page_size_bytes() != 0)
         return fail(Code::invalid_argument, 0, name, "the file offset ", wanted.options.file_offset, " of ", quoted(name),
                     " is not a multiple of the page size ", os::page_size_bytes());
@@ -98,8 +105,17 @@ os::OsResult<void> reserve_object(int descriptor, const Header& header) {
     return os::reserve(descriptor, kHeaderBytes + header.size_bytes - 1, 1);
 }
 
+os::OsResult<void> write_sync_block(int descriptor, const NewObject& wanted) {
+    SyncBlock block{};
+    block.kind.store(static_cast<std::uint32_t>(wanted.kind), std::memory_order_relaxed);
+    block.parameter = wanted.sync_parameter;
+    block.state.store(wanted.sync_state, std::memory_order_relaxed);
+    return os::write_at(descriptor, &block, sizeof block, kSyncBlockInPage);
+}
+
 Header header_of(const Name* name, const NewObject& wanted) {
     Header header;
+    header.kind = wanted.kind;
     header.layout = wanted.layout;
     header.size_bytes = wanted.size_bytes;
     header.capacity_bytes = wanted.capacity_bytes;
@@ -151,6 +167,10 @@ Result<std::shared_ptr<Object>> Object::make(Namespaces* namespaces, const Name*
     const std::string bytes = header_bytes(object->header_);
     if (const auto written = os::write_at(fd->number(), bytes.data(), bytes.size(), 0); !written)
         return cannot(written.error(), full, "written");
+    if (const auto& initial = wanted.options.initial; !initial.empty())
+        if (const auto written = os::write_at(fd->number(), initial.data(), initial.size(), kHeaderBytes); !written) return cannot(written.error(), full, "written");
+    if (wanted.kind != Kind::section)
+        if (const auto written = write_sync_block(fd->number(), wanted); !written) return cannot(written.error(), full, "written");
     const auto locked = os::try_read_lock(fd->number());
     if (!locked) return cannot(locked.error(), full, "held");
     object->fd_ = std::move(*fd);
@@ -165,9 +185,10 @@ Result<std::shared_ptr<Object>> Object::create_unnamed(const NewObject& wanted) 
 
 // " (text, 262400 bytes)": what is in the way; nothing if it cannot be read.
 std::string Object::describe_rival(Namespaces& namespaces, const Name& name) {
-    const auto rival = open_named(namespaces, name, {.access = Access::read_only});
+    const auto rival = open_named(namespaces, name, {.access = Access::read_only}, std::nullopt);
     if (!rival) return "";
     const Header& header = (*rival)->header();
+    if (header.kind != Kind::section) return cat(" (", kind_name(header.kind), "); open it, or use another name");
     const bool is_plain = header.layout == Layout::bytes;
     return cat(" (", is_plain ? kind_name(header.kind) : layout_name(header.layout), ", ", header.size_bytes, " bytes); open it, or use another name");
 }
@@ -249,7 +270,7 @@ Result<void> Object::open_backing_file(const OpenOptions& options) {
 }
 
 Result<std::shared_ptr<Object>> Object::adopt(std::shared_ptr<Directory> directory, std::string full_name, std::string file_name,
-                                              Held held, const OpenOptions& options) {
+                                              Held held, const OpenOptions& options, std::optional<Kind> kind) {
     auto object = std::make_shared<Object>(Private{});
     object->directory_ = std::move(directory);
     object->full_name_ = std::move(full_name);
@@ -262,28 +283,29 @@ Result<std::shared_ptr<Object>> Object::adopt(std::shared_ptr<Directory> directo
         return fail(Code::permission_denied, 0, object->full_name_, quoted(object->full_name_), " belongs to user ", held.state.uid,
                     ", not to user ", *options.owner_uid, " as demanded");
     COMAP_TRY(object->read_header());
-    COMAP_TRY(object->require_kind(Kind::section));
+    if (kind) COMAP_TRY(object->require_kind(*kind));
     object->known_size_bytes_.store(object->header_.size_bytes, std::memory_order_relaxed);
     if (object->header_.has(kFlagFile)) COMAP_TRY(object->open_backing_file(options));
     return object;
 }
 
-Result<std::shared_ptr<Object>> Object::open_named(Namespaces& namespaces, const Name& name, const OpenOptions& options) {
+Result<std::shared_ptr<Object>> Object::open_named(Namespaces& namespaces, const Name& name, const OpenOptions& options,
+                                                   std::optional<Kind> kind) {
     COMAP_GET(auto directory, namespaces.open(name.scope));
     auto held = open_held(*directory, name, options.access == Access::read_write);
     if (!held) {
-        if (held.error().code == Code::not_found && namespaces.forget_if_removed(*directory)) return open_named(namespaces, name, options);
+        if (held.error().code == Code::not_found && namespaces.forget_if_removed(*directory)) return open_named(namespaces, name, options, kind);
         return tl::unexpected<Error>(std::move(held).error());
     }
-    COMAP_GET(auto object, adopt(std::move(directory), name.full(), name.file_name, std::move(*held), options));
+    COMAP_GET(auto object, adopt(std::move(directory), name.full(), name.file_name, std::move(*held), options, kind));
     if (object->header_.name != name.base)
         return fail(Code::corrupt, 0, name.full(), quoted(name.full()), " is damaged: its header names another object, '", shown(object->header_.name), "'");
     return object;
 }
 
-Result<std::shared_ptr<Object>> Object::open(Namespaces& namespaces, std::string_view given, const OpenOptions& options) {
+Result<std::shared_ptr<Object>> Object::open(Namespaces& namespaces, std::string_view given, const OpenOptions& options, Kind kind) {
     COMAP_GET(const Name name, parse_name(given));
-    return open_named(namespaces, name, options);
+    return open_named(namespaces, name, options, kind);
 }
 
 Result<std::shared_ptr<Object>> Object::open_or_create(Namespaces& namespaces, std::string_view given, const NewObject& wanted) {
@@ -294,14 +316,14 @@ Result<std::shared_ptr<Object>> Object::open_or_create(Namespaces& namespaces, s
     open_options.file = wanted.options.file;
     const Deadline patience = Deadline::after(std::chrono::seconds(10));  // each round means that another caller got on
     for (;;) {
-        auto opened = open_named(namespaces, name, open_options);
+        auto opened = open_named(namespaces, name, open_options, wanted.kind);
         if (opened || opened.error().code != Code::not_found) return opened;
         auto created = create(namespaces, given, wanted);
         if (created || created.error().code != Code::already_exists || patience.is_over()) return created;
     }
 }
 
-Result<std::shared_ptr<Object>> Object::from_descriptor(Namespaces& namespaces, int descriptor, const OpenOptions& options) {
+Result<std::shared_ptr<Object>> Object::from_descriptor(Namespaces& namespaces, int descriptor, const OpenOptions& options, Kind kind) {
     auto own = os::duplicate(descriptor);
     if (!own) return fail(own.error() == EBADF ? Code::invalid_argument : code_of(own.error()), own.error(), "", "the descriptor ", descriptor, " cannot be used: ", os_text(own.error()));
     const auto writable = os::is_writable(own->number());
@@ -315,7 +337,7 @@ Result<std::shared_ptr<Object>> Object::from_descriptor(Namespaces& namespaces, 
         return fail(locked.error() == EBADF ? Code::invalid_argument : code_of(locked.error()), locked.error(), "", "the object behind descriptor ",
                     descriptor, " cannot be held: ", os_text(locked.error()));
     if (!*locked) return fail(Code::busy, 0, "", "the object behind descriptor ", descriptor, " is being removed");
-    COMAP_GET(auto object, adopt(nullptr, "", "", Held{std::move(*own), *state, *writable}, options));
+    COMAP_GET(auto object, adopt(nullptr, "", "", Held{std::move(*own), *state, *writable}, options, kind));
     if (object->header_.name.empty()) return object;
     const auto name = parse_name(object->header_.name);
     if (!name || name->base != object->header_.name)
@@ -353,7 +375,7 @@ Result<void> Object::require_layout(Layout wanted) const {
 
 Result<void> Object::require_kind(Kind wanted) const {
     if (header_.kind == wanted) return {};
-    return fail(Code::kind_mismatch, 0, full_name_, quoted(full_name_), " is a ", kind_name(header_.kind), ", not a ", kind_name(wanted));
+    return fail(Code::kind_mismatch, 0, full_name_, quoted(full_name_), " is ", with_article(header_.kind), ", not ", with_article(wanted));
 }
 
 Result<void> Object::require_writable(std::string_view doing) const {
@@ -404,6 +426,9 @@ Result<ObjectInfo> Object::info() const {
     ObjectInfo info = describe(header_, *state, full_name_);
     info.size_bytes = size;
     info.version = now;
+    if (header_.kind == Kind::section) return info;
+    COMAP_GET(const HeaderPage* const page, this->page());
+    describe_sync(page->sync, info);
     return info;
 }
 
@@ -462,6 +487,25 @@ Result<os::Mapping> Object::map_body(std::uint64_t offset, std::uint64_t size, o
     return std::move(*mapped);
 }
 
+bool Object::sync_pages_are_writable(bool in_section) const { return in_section && header_.has(kFlagFile) ? access_ == Access::read_write : writable_; }
+
+Result<os::FileState> Object::sync_file_state(bool in_section) const {
+    const auto state = os::state(in_section && header_.has(kFlagFile) ? body_fd_.number() : fd_.number());
+    if (!state) return cannot(state.error(), full_name_, "examined");
+    return *state;
+}
+
+Result<os::Mapping> Object::map_sync_page(std::uint64_t page_offset, bool in_section) const {
+    const os::Fd& file = in_section && header_.has(kFlagFile) ? body_fd_ : fd_;
+    const bool writable = sync_pages_are_writable(in_section);
+    const auto own = os::reopen(file.number(), writable);  // a descriptor from another user cannot always be opened anew
+    const int descriptor = own ? own->number() : file.number();
+    auto mapped = writable ? os::map_with_private_page(descriptor, page_offset)
+                           : os::map(descriptor, page_offset, static_cast<std::size_t>(kHeaderBytes), os::MapMode::read_only);
+    if (!mapped) return cannot(mapped.error(), full_name_, "mapped");
+    return std::move(*mapped);
+}
+
 // --- notification ------------------------------------------------------------------------------------------------------
 
 Result<void> Object::publish() const {
@@ -497,7 +541,19 @@ Result<Wait> Object::wait(std::uint32_t seen, Deadline deadline, WaitFor what) c
     if (current_version(page->change) != seen) return Wait::changed;
     if (!writable_) COMAP_TRY(require_waitable());
     if (what == WaitFor::change_or_alone) return wait_for_change_or_alone(seen, deadline);
-    return wait_for_change(page->change, writable_ && !always_wakes(), seen, deadline);
+    WaitPoint<os::Machine> point;
+    point.is = Awaited::change;
+    point.may_write = writable_ && !always_wakes();
+    point.change = &page->change;
+    point.seen = seen;
+    switch (wait_any(std::span(&point, 1), deadline).end) {
+        case Ended::timed_out:
+            return Wait::timed_out;
+        case Ended::interrupted:
+            return Wait::interrupted;
+        default:
+            return Wait::changed;
+    }
 }
 
 namespace {

@@ -24,9 +24,12 @@ namespace comap::internal {
 
 // What is asked of a new object.
 struct NewObject {
+    Kind kind = Kind::section;
     Layout layout = Layout::bytes;
     std::uint64_t size_bytes = 0;
     std::uint64_t capacity_bytes = 0;
+    std::uint32_t sync_parameter = 0;  // of a SyncBlock, for the kinds that have one
+    std::uint64_t sync_state = 0;
     CreateOptions options;
 };
 
@@ -40,9 +43,11 @@ class Object {
     explicit Object(Private) {}
     static Result<std::shared_ptr<Object>> create(Namespaces& namespaces, std::string_view name, const NewObject& wanted);
     static Result<std::shared_ptr<Object>> create_unnamed(const NewObject& wanted);
-    static Result<std::shared_ptr<Object>> open(Namespaces& namespaces, std::string_view name, const OpenOptions& options);
+    static Result<std::shared_ptr<Object>> open(Namespaces& namespaces, std::string_view name, const OpenOptions& options,
+                                                Kind kind = Kind::section);
     static Result<std::shared_ptr<Object>> open_or_create(Namespaces& namespaces, std::string_view name, const NewObject& wanted);
-    static Result<std::shared_ptr<Object>> from_descriptor(Namespaces& namespaces, int descriptor, const OpenOptions& options);
+    static Result<std::shared_ptr<Object>> from_descriptor(Namespaces& namespaces, int descriptor, const OpenOptions& options,
+                                                           Kind kind = Kind::section);
     ~Object();
     Object(const Object&) = delete;
     Object& operator=(const Object&) = delete;
@@ -71,6 +76,12 @@ class Object {
     // Maps a range of the body. REQUIRES: size > 0. Errors: invalid_argument (outside), no_space.
     Result<os::Mapping> map_body(std::uint64_t offset_bytes, std::uint64_t size_bytes, os::MapMode mode, bool for_huge_pages) const;
 
+    // One page of this object's file, or (in_section) of the file that its body is in, mapped with a private page behind; through
+    // an open file of its own where possible, so that it does not hold the object. Read-only, and alone, where we may not write.
+    Result<os::Mapping> map_sync_page(std::uint64_t page_offset_bytes, bool in_section) const;
+    bool sync_pages_are_writable(bool in_section) const;
+    Result<os::FileState> sync_file_state(bool in_section) const;
+
     // Where the body's byte 0 is in the file that map_body maps.
     std::uint64_t body_offset_bytes() const { return header_.has(kFlagFile) ? header_.file_offset_bytes : kHeaderBytes; }
 
@@ -92,9 +103,10 @@ class Object {
 
   private:
     static Result<std::shared_ptr<Object>> adopt(std::shared_ptr<Directory> directory, std::string full_name, std::string file_name,
-                                                 Held held, const OpenOptions& options);
+                                                 Held held, const OpenOptions& options, std::optional<Kind> kind);
     static Result<std::shared_ptr<Object>> make(Namespaces* namespaces, const Name* name, const NewObject& wanted);
-    static Result<std::shared_ptr<Object>> open_named(Namespaces& namespaces, const Name& name, const OpenOptions& options);
+    static Result<std::shared_ptr<Object>> open_named(Namespaces& namespaces, const Name& name, const OpenOptions& options,
+                                                      std::optional<Kind> kind);
     Result<HeaderPage*> map_page() const;
     static std::string describe_rival(Namespaces& namespaces, const Name& name);
     Result<void> read_header();

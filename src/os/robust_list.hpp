@@ -26,6 +26,9 @@ struct RobustNode {
 // This thread's number, as its kernel namespace shows it. Not a system call, except for the first one after a fork.
 std::uint32_t thread_number();
 
+// A number that no other thread of this process has or had, and no thread of the process that this one was forked from.
+std::uint64_t thread_token();
+
 // The kernel keeps a robust list for this thread with the distance above. Not so in 32-bit programs.
 bool has_robust_list();
 

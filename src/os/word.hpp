@@ -3,7 +3,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include <comap/deadline.hpp>
 
@@ -19,8 +21,22 @@ enum class Woken : std::uint8_t {
 // Sleeps if the word is `seen`, until woken. The mapping may be read-only.
 Woken wait_word(const std::atomic<std::uint32_t>& word, std::uint32_t seen, Deadline deadline);
 
+// One of the words that a thread sleeps on: it sleeps if the word is `seen`.
+struct Sleep {
+    const std::atomic<std::uint32_t>* word = nullptr;
+    std::uint32_t seen = 0;
+};
+inline constexpr std::size_t kSleepsMax = 128;  // of the kernel
+
+// Sleeps until woken on one of the words, if each is as seen. At most kSleepsMax. Where the kernel has no call for that
+// (before Linux 5.16, or where a sandbox refuses it), it sleeps on one of them after the other, a millisecond each.
+Woken wait_any_word(std::span<const Sleep> sleeps, Deadline deadline);
+
+void wake_word(std::atomic<std::uint32_t>& word, bool all);
+
 // In one step of the kernel: changes the word and wakes sleepers; nobody can be killed in between. Return how many woke.
 std::uint32_t add_and_wake_all(std::atomic<std::uint32_t>& word, std::uint32_t addend);  // addend < 2048
+std::uint32_t set_bit_and_wake_all(std::atomic<std::uint32_t>& word, std::uint32_t bit_index);
 std::uint32_t clear_bit_and_wake_all(std::atomic<std::uint32_t>& word, std::uint32_t bit_index);
 std::uint32_t set_to_bit_and_wake_one(std::atomic<std::uint32_t>& word, std::uint32_t bit_index);  // word = 1 << bit_index
 

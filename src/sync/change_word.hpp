@@ -25,15 +25,17 @@
 #include <comap/deadline.hpp>
 #include <comap/section.hpp>
 
-#include "os/file.hpp"
-#include "os/word.hpp"
+#include "os/machine.hpp"
+#include "sync/lock_word.hpp"
 
 namespace comap::internal {
 
-struct ChangeWords {
-    std::atomic<std::uint32_t> change;
-    std::atomic<std::uint32_t> watch;
+template <typename Machine>
+struct BasicChangeWords {
+    typename Machine::template Atom<std::uint32_t> change;
+    typename Machine::template Atom<std::uint32_t> watch;
 };
+using ChangeWords = BasicChangeWords<os::Machine>;
 static_assert(sizeof(ChangeWords) == 8 && std::atomic<std::uint32_t>::is_always_lock_free);
 
 inline constexpr std::uint32_t kSleeperBit = 0;
@@ -45,27 +47,31 @@ inline constexpr std::uint64_t kScratchOffsetBytes = 4068;  // in the header pag
 
 inline std::uint32_t version_of(std::uint32_t change_word) { return change_word >> 1; }
 
-inline std::uint32_t current_version(const ChangeWords& words) {
+template <typename Machine>
+std::uint32_t current_version(const BasicChangeWords<Machine>& words) {
     // SYNC change.seen: what was written before a version is seen by whoever sees the version; pairs with change.publish.
     return version_of(words.change.load(std::memory_order_acquire));
 }
 
 // Sends an event to the watchers, then disarms exactly the arming that it answered. Without an event it stays armed.
-inline void notify_watchers(ChangeWords& words, std::uint32_t watch, int descriptor) {
-    if (!os::touch(descriptor, kScratchOffsetBytes)) return;
+template <typename Machine>
+void notify_watchers(BasicChangeWords<Machine>& words, std::uint32_t watch, int descriptor) {
+    if (!Machine::touch(descriptor, kScratchOffsetBytes)) return;
     if ((watch & kArmed) != 0) words.watch.compare_exchange_strong(watch, watch + 1, std::memory_order_seq_cst, std::memory_order_relaxed);
 }
 
 // Slow half of publish: somebody sleeps, or could without our seeing it.
-inline void publish_and_wake(ChangeWords& words, bool always_wake) {
+template <typename Machine>
+void publish_and_wake(BasicChangeWords<Machine>& words, bool always_wake) {
     // SYNC change.publish: as below; the kernel's read-modify-write is a full barrier; pairs with change.seen.
-    const std::uint32_t woken = os::add_and_wake_all(words.change, kOneVersion);
-    if (woken == 0 && !always_wake) os::clear_bit_and_wake_all(words.change, kSleeperBit);
+    const std::uint32_t woken = Machine::add_and_wake_all(words.change, kOneVersion);
+    if (woken == 0 && !always_wake) Machine::clear_bit_and_wake_all(words.change, kSleeperBit);
 }
 
 // `last` is the process's own: the word as it was after the last publish here, which is most often what it still is. Trying
 // that first fetches the word's line once, for writing, and not before that for reading.
-inline void publish(ChangeWords& words, std::atomic<std::uint32_t>& last, bool always_wake, int descriptor) {
+template <typename Machine>
+void publish(BasicChangeWords<Machine>& words, std::atomic<std::uint32_t>& last, bool always_wake, int descriptor) {
     std::uint32_t seen = last.load(std::memory_order_relaxed);
     for (;;) {
         if (always_wake || (seen & kSleeper) != 0) [[unlikely]] {
@@ -84,7 +90,8 @@ inline void publish(ChangeWords& words, std::atomic<std::uint32_t>& last, bool a
 }
 
 // Asks for an event at the next publish. What was published before must be looked for after this.
-inline void arm(ChangeWords& words) {
+template <typename Machine>
+void arm(BasicChangeWords<Machine>& words) {
     std::uint32_t seen = words.watch.load(std::memory_order_relaxed);
     std::uint32_t armed = 0;
     do {
@@ -94,7 +101,8 @@ inline void arm(ChangeWords& words) {
 }
 
 // The version, for one who has armed.
-inline std::uint32_t version_after_arming(const ChangeWords& words) {
+template <typename Machine>
+std::uint32_t version_after_arming(const BasicChangeWords<Machine>& words) {
     // SYNC watch.arm: this load comes after the arming; pairs with watch.look.
     return version_of(words.change.load(std::memory_order_seq_cst));
 }
@@ -102,47 +110,30 @@ inline std::uint32_t version_after_arming(const ChangeWords& words) {
 inline constexpr std::uint32_t kSpinTurns = 2000;  // some 30-40 us: about what being woken by another processor costs
 
 // Spins until the version is not `seen`; false if it still is after kSpinTurns.
-inline bool spin_for_change(const ChangeWords& words, std::uint32_t seen) {
-    if (!os::can_spin()) return current_version(words) != seen;
+template <typename Machine>
+bool spin_for_change(const BasicChangeWords<Machine>& words, std::uint32_t seen) {
+    if (!Machine::can_spin()) return current_version(words) != seen;
     for (std::uint32_t turn = 0; turn < kSpinTurns; ++turn) {
         if (current_version(words) != seen) return true;
-        os::spin_pause();
+        Machine::spin_pause();
     }
     return false;
 }
 
-// Makes sure that the next publish wakes sleepers on the returned word; nothing if the version is not `seen` any more.
-inline bool set_sleeper_bit(ChangeWords& words, std::uint32_t& word) {
-    const std::uint32_t wanted = word | kSleeper;
-    if (word == wanted) return true;
-    if (!words.change.compare_exchange_strong(word, wanted, std::memory_order_relaxed, std::memory_order_relaxed)) return false;
-    word = wanted;
-    return true;
-}
-
-// Sleeps until the version is not `seen`. `may_write`: the mapping of the words is writable; else the object is always_wake.
-inline Wait sleep_for_change(ChangeWords& words, bool may_write, std::uint32_t seen, Deadline deadline) {
-    for (;;) {
-        std::uint32_t word = words.change.load(std::memory_order_acquire);
-        if (version_of(word) != seen) return Wait::changed;
-        if (may_write && !set_sleeper_bit(words, word)) continue;
-        switch (os::wait_word(words.change, word, deadline)) {
-            case os::Woken::maybe:
-                break;
-            case os::Woken::timed_out:
-                return current_version(words) != seen ? Wait::changed : Wait::timed_out;
-            case os::Woken::interrupted:
-            case os::Woken::refused:
-                return current_version(words) != seen ? Wait::changed : Wait::interrupted;
+// Makes sure that the next publish wakes who sleeps on the returned bed; false if the version is not `seen` any more.
+// `may_write`: the mapping of the words is writable; else the object is always_wake.
+template <typename Machine>
+bool prepare_for_change(BasicChangeWords<Machine>& words, bool may_write, std::uint32_t seen, Bed<Machine>& bed) {
+    std::uint32_t word = words.change.load(std::memory_order_acquire);
+    do {
+        if (version_of(word) != seen) return false;
+        if ((word & kSleeper) != 0 || !may_write) {
+            bed = {&words.change, word};
+            return true;
         }
-    }
-}
-
-inline Wait wait_for_change(ChangeWords& words, bool may_write, std::uint32_t seen, Deadline deadline) {
-    if (current_version(words) != seen) return Wait::changed;
-    if (deadline.is_over()) return Wait::timed_out;
-    if (spin_for_change(words, seen)) return Wait::changed;
-    return sleep_for_change(words, may_write, seen, deadline);
+    } while (!words.change.compare_exchange_weak(word, word | kSleeper, std::memory_order_relaxed, std::memory_order_relaxed));
+    bed = {&words.change, word | kSleeper};
+    return true;
 }
 
 }  // namespace comap::internal

@@ -39,14 +39,14 @@ struct RobustLockTest : ::testing::Test {
 
 TEST_F(RobustLockTest, LocksAndUnlocks) {
     RobustLock lock = attach();
-    EXPECT_EQ(lock.lock(Deadline::passed()), LockEnd::acquired);
+    EXPECT_EQ(lock.lock(Deadline::passed()), Ended::acquired);
     EXPECT_EQ(word(), os::thread_number());
     RobustLock other = attach();
-    EXPECT_EQ(other.lock(Deadline::passed()), LockEnd::timed_out);
-    EXPECT_EQ(other.lock(Deadline::after(std::chrono::milliseconds(5))), LockEnd::timed_out);
+    EXPECT_EQ(other.lock(Deadline::passed()), Ended::timed_out);
+    EXPECT_EQ(other.lock(Deadline::after(std::chrono::milliseconds(5))), Ended::timed_out);
     lock.unlock();
     EXPECT_EQ(word(), 0u);
-    EXPECT_EQ(other.lock(Deadline::passed()), LockEnd::acquired);
+    EXPECT_EQ(other.lock(Deadline::passed()), Ended::acquired);
     other.unlock();
 }
 
@@ -55,11 +55,11 @@ TEST_F(RobustLockTest, EveryKindOfDeathHandsOverAndSaysSo) {
     enum class Death { thread_exit, process_exit, kill, exec };
     for (const Death death : {Death::thread_exit, Death::process_exit, Death::kill, Death::exec}) {
         if (death == Death::thread_exit) {
-            std::thread([&] { EXPECT_EQ(lock.lock(Deadline::forever()), LockEnd::acquired); }).join();
+            std::thread([&] { EXPECT_EQ(lock.lock(Deadline::forever()), Ended::acquired); }).join();
         } else {
             Child child([&](const Line& line) {
                 auto& mine = *new RobustLock(attach());  // stays mapped until the process ends
-                CHILD_CHECK(mine.lock(Deadline::forever()) == LockEnd::acquired);
+                CHILD_CHECK(mine.lock(Deadline::forever()) == Ended::acquired);
                 line.say();
                 line.hear();
                 if (death == Death::exec) ::execl("/bin/cat", "cat", "/dev/null", static_cast<char*>(nullptr));
@@ -67,14 +67,14 @@ TEST_F(RobustLockTest, EveryKindOfDeathHandsOverAndSaysSo) {
                 return 0;
             });
             ASSERT_EQ(child.line().hear(), '.');
-            EXPECT_EQ(lock.lock(Deadline::passed()), LockEnd::timed_out);
+            EXPECT_EQ(lock.lock(Deadline::passed()), Ended::timed_out);
             child.line().say();
             if (death == Death::kill) child.kill();
             else child.wait();
         }
-        EXPECT_EQ(lock.lock(Deadline::forever()), LockEnd::acquired_abandoned);
+        EXPECT_EQ(lock.lock(Deadline::forever()), Ended::acquired_abandoned);
         lock.unlock();
-        EXPECT_EQ(lock.lock(Deadline::forever()), LockEnd::acquired);  // told once
+        EXPECT_EQ(lock.lock(Deadline::forever()), Ended::acquired);  // told once
         lock.unlock();
     }
 }
@@ -83,7 +83,7 @@ TEST_F(RobustLockTest, ASleepingWaiterIsWokenByTheOwnersDeath) {
     for (int round = 0; round < 30; ++round) {
         Child owner([&](const Line& line) {
             RobustLock mine = attach();
-            CHILD_CHECK(mine.lock(Deadline::forever()) != LockEnd::timed_out);
+            CHILD_CHECK(mine.lock(Deadline::forever()) != Ended::timed_out);
             line.say();
             ::pause();
             return 0;
@@ -91,7 +91,7 @@ TEST_F(RobustLockTest, ASleepingWaiterIsWokenByTheOwnersDeath) {
         ASSERT_EQ(owner.line().hear(), '.');
         Child waiter([&](const Line&) {
             RobustLock mine = attach();
-            CHILD_CHECK(mine.lock(Deadline::forever()) == LockEnd::acquired_abandoned);
+            CHILD_CHECK(mine.lock(Deadline::forever()) == Ended::acquired_abandoned);
             mine.unlock();
             return 0;
         });
@@ -108,7 +108,7 @@ TEST_F(RobustLockTest, ExcludesUnderKills) {
         line.say();
         const auto work = [&] {
             for (;;) {
-                CHILD_CHECK(mine.lock(Deadline::forever()) != LockEnd::timed_out);
+                CHILD_CHECK(mine.lock(Deadline::forever()) != Ended::timed_out);
                 // Two words that are equal outside the lock, and whenever the last owner did not die in between.
                 const std::uint32_t value = counter[0];
                 counter[0] = value + 1;
@@ -128,14 +128,14 @@ TEST_F(RobustLockTest, ExcludesUnderKills) {
         ASSERT_EQ(b.line().hear(), '.');
         test::pass_time(static_cast<std::uint32_t>(random() % 500000));
         a.kill();
-        const LockEnd end = lock.lock(Deadline::after(std::chrono::seconds(30)));
-        ASSERT_TRUE(end == LockEnd::acquired || end == LockEnd::acquired_abandoned);
-        if (end == LockEnd::acquired) { EXPECT_EQ(counter[0], counter[1]); }
+        const Ended end = lock.lock(Deadline::after(std::chrono::seconds(30)));
+        ASSERT_TRUE(end == Ended::acquired || end == Ended::acquired_abandoned);
+        if (end == Ended::acquired) { EXPECT_EQ(counter[0], counter[1]); }
         counter[1] = counter[0];
         lock.unlock();
         b.kill();
-        const LockEnd last = lock.lock(Deadline::after(std::chrono::seconds(30)));
-        ASSERT_TRUE(last == LockEnd::acquired || last == LockEnd::acquired_abandoned);
+        const Ended last = lock.lock(Deadline::after(std::chrono::seconds(30)));
+        ASSERT_TRUE(last == Ended::acquired || last == Ended::acquired_abandoned);
         counter[1] = counter[0];
         lock.unlock();
     }
@@ -168,7 +168,7 @@ TEST_F(RobustLockTest, LivesBesideTheCLibrarysRobustMutexes) {
             if (has[which]) {
                 locks[which].unlock();
             } else {
-                ASSERT_EQ(locks[which].lock(Deadline::passed()), LockEnd::acquired);
+                ASSERT_EQ(locks[which].lock(Deadline::passed()), Ended::acquired);
             }
         } else {
             pthread_mutex_t& mutex = shared->of[which - 3];
@@ -200,7 +200,7 @@ TEST_F(RobustLockTest, LivesBesideTheCLibrarysRobustMutexes) {
         for (int which = 0; which < 6; ++which) {
             const bool was_given_back = which == given_back[0] || which == given_back[1];
             if (which < 3) {
-                EXPECT_EQ(locks[static_cast<std::size_t>(which)].lock(Deadline::passed()), was_given_back ? LockEnd::acquired : LockEnd::acquired_abandoned);
+                EXPECT_EQ(locks[static_cast<std::size_t>(which)].lock(Deadline::passed()), was_given_back ? Ended::acquired : Ended::acquired_abandoned);
                 locks[static_cast<std::size_t>(which)].unlock();
             } else {
                 pthread_mutex_t& mutex = shared->of[which - 3];
@@ -218,7 +218,7 @@ TEST_F(RobustLockTest, ScribblingPeersCannotCrashTheOwner) {
     std::minstd_rand random(9);
     for (int round = 0; round < 200; ++round) {
         RobustLock lock = attach();
-        ASSERT_NE(lock.lock(Deadline::after(std::chrono::milliseconds(1))), LockEnd::interrupted);
+        ASSERT_NE(lock.lock(Deadline::after(std::chrono::milliseconds(1))), Ended::interrupted);
         std::string garbage(4096, '\0');
         for (char& byte : garbage) byte = static_cast<char>(random());
         ASSERT_TRUE(os::write_at(file.number(), garbage.data(), garbage.size(), 0));
@@ -243,7 +243,7 @@ TEST_F(RobustLockTest, TheSameThreadNumberInTwoPidNamespacesIsTwoOwners) {
         return own_namespace(line, [&] {
             CHILD_CHECK(::getpid() == 1);
             RobustLock mine = attach();
-            CHILD_CHECK(mine.lock(Deadline::forever()) == LockEnd::acquired);
+            CHILD_CHECK(mine.lock(Deadline::forever()) == Ended::acquired);
             line.say();
             line.hear();
             mine.unlock();
@@ -259,9 +259,9 @@ TEST_F(RobustLockTest, TheSameThreadNumberInTwoPidNamespacesIsTwoOwners) {
         return own_namespace(line, [&] {
             CHILD_CHECK(::getpid() == 1);
             RobustLock mine = attach();
-            CHILD_CHECK(mine.lock(Deadline::after(std::chrono::milliseconds(20))) == LockEnd::timed_out);
+            CHILD_CHECK(mine.lock(Deadline::after(std::chrono::milliseconds(20))) == Ended::timed_out);
             line.say();
-            CHILD_CHECK(mine.lock(Deadline::forever()) == LockEnd::acquired);
+            CHILD_CHECK(mine.lock(Deadline::forever()) == Ended::acquired);
             mine.unlock();
             return 0;
         });

@@ -167,10 +167,15 @@ TEST_F(EnemiesTest, NamesOfEveryKindStayInTheDirectory) {
 }
 
 TEST_F(EnemiesTest, AnObjectOfAnotherKindOrFormatIsNamedAsSuch) {
-    const auto made = Section::create("x", 100, {}, context);
+    const auto made = Event::create("x", {}, context);
+    ASSERT_OK(made);
     const int file = ::open(place("x").c_str(), O_RDWR);
     const std::uint32_t mutex = 2, next_format = 2;
-    ASSERT_EQ(::pwrite(file, &mutex, sizeof mutex, 12), 4);
+    const auto is_event = Mutex::open("x", {}, context);
+    EXPECT_CODE(Code::kind_mismatch, is_event);
+    EXPECT_NE(is_event.error().message.find("is an event, not a mutex"), std::string::npos);
+    ASSERT_EQ(::pwrite(file, &mutex, sizeof mutex, 12), 4);  // the header says one thing, the block behind it another
+    EXPECT_CODE(Code::corrupt, Mutex::open("x", {}, context));
     const auto other_kind = Section::open("x", {}, context);
     EXPECT_CODE(Code::kind_mismatch, other_kind);
     EXPECT_NE(other_kind.error().message.find("is a mutex, not a section"), std::string::npos);

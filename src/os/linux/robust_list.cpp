@@ -21,7 +21,10 @@ struct ThisThread {
     std::uint32_t generation = 0;
     std::uint32_t number = 0;
     robust_list_head* head = nullptr;
+    std::uint64_t token = 0;
 };
+
+std::atomic<std::uint64_t> last_token{0};
 
 ThisThread& this_thread() {
     [[gnu::tls_model("initial-exec")]] static thread_local ThisThread thread;  // no call to find it
@@ -30,6 +33,7 @@ ThisThread& this_thread() {
         thread.number = static_cast<std::uint32_t>(::gettid());
         std::size_t size_bytes = 0;
         if (::syscall(SYS_get_robust_list, 0, &thread.head, &size_bytes) != 0) thread.head = nullptr;
+        thread.token = last_token.fetch_add(1, std::memory_order_relaxed) + 1;
         thread.generation = generation;
     }
     return thread;
@@ -55,6 +59,8 @@ static_assert(sizeof(RobustNode) == sizeof(robust_list));
 }  // namespace
 
 std::uint32_t thread_number() { return this_thread().number; }
+
+std::uint64_t thread_token() { return this_thread().token; }
 
 bool has_robust_list() {
     const robust_list_head* const head = this_thread().head;

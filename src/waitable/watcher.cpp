@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <comap/watcher.hpp>
 
+#include <functional>
 #include <unordered_map>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "object/object.hpp"
 #include "os/change_events.hpp"
 #include "sync/change_word.hpp"
+#include "waitable/core.hpp"
 
 namespace comap {
 namespace {
@@ -19,14 +21,18 @@ struct Watched {
     HeaderPage* page = nullptr;
     int watch = -1;  // several tags may share one: the same object under several handles
     std::uint32_t seen = 0;
+    std::function<bool()> is_ready = {};  // events and semaphores; their versions count what watchers were told only
+    bool was_looked_at = false;
 };
 
 // Arms again; the version if it is not the one last reported.
 std::optional<std::uint32_t> look_again(Watched& watched) {
     if (watched.object->page_is_writable()) arm(watched.page->change);
     const std::uint32_t now = version_after_arming(watched.page->change);
-    if (now == watched.seen) return std::nullopt;
+    const bool is_first_look = watched.is_ready && !std::exchange(watched.was_looked_at, true);
+    if (now == watched.seen && !is_first_look) return std::nullopt;
     watched.seen = now;
+    if (watched.is_ready && !watched.is_ready()) return std::nullopt;
     return now;
 }
 
@@ -55,14 +61,26 @@ struct Watcher::State {
         return count > 1;
     }
 
-    Result<void> add(const std::shared_ptr<Object>& object, std::uint64_t tag, std::uint32_t seen);
+    Result<void> add(const std::shared_ptr<Object>& object, std::uint64_t tag, std::uint32_t seen, std::function<bool()> is_ready = {});
+    Result<void> add(const SyncObject& one, std::uint64_t tag, std::function<bool()> is_ready);
 
     os::ChangeEvents events;
     std::unordered_map<std::uint64_t, Watched> watched;
     std::vector<std::uint64_t> to_look_at;
 };
 
-Result<void> Watcher::State::add(const std::shared_ptr<Object>& object, std::uint64_t tag, std::uint32_t seen) {
+Result<void> Watcher::State::add(const SyncObject& one, std::uint64_t tag, std::function<bool()> is_ready) {
+    const auto& object = one.object();
+    if (object && object->header().kind == Kind::section)
+        return fail(Code::invalid_argument, 0, object->name(), "what lies inside the section '", shown(object->name()), "' cannot be watched by itself: watch the section, and publish it");
+    std::uint32_t seen = 0;
+    if (object) {
+        COMAP_GET(seen, object->version());
+    }
+    return add(object, tag, seen, std::move(is_ready));
+}
+
+Result<void> Watcher::State::add(const std::shared_ptr<Object>& object, std::uint64_t tag, std::uint32_t seen, std::function<bool()> is_ready) {
     if (!object) return fail(Code::invalid_argument, 0, "", "this handle is closed and cannot be watched");
     if (watched.contains(tag))
         return fail(Code::invalid_argument, 0, object->name(), "the tag ", tag, " is already in use in this watcher");
@@ -72,10 +90,11 @@ Result<void> Watcher::State::add(const std::shared_ptr<Object>& object, std::uin
     if (!watch)
         return fail(code_of(watch.error()), watch.error(), object->name(), "'", shown(object->name()), "' cannot be watched: ", os_text(watch.error()),
                     " (limits: fs.inotify.max_user_watches)");
-    Watched& entry = watched[tag] = Watched{object, page, *watch, seen & kVersionMask};
+    Watched& entry = watched[tag] = Watched{object, page, *watch, seen & kVersionMask, std::move(is_ready), false};
     if (object->page_is_writable()) arm(page->change);
     // Opening and closing the file is an event of its own: the descriptor becomes readable for what is there already.
-    if (version_after_arming(page->change) == entry.seen || os::reopen(object->descriptor(), false)) return {};
+    const bool is_there = version_after_arming(page->change) != entry.seen || (entry.is_ready && entry.is_ready());
+    if (!is_there || os::reopen(object->descriptor(), false)) return {};
     if (object->access() == Access::read_write && os::touch(object->descriptor(), kScratchOffsetBytes)) return {};
     if (!is_shared(*watch)) events.remove(*watch);
     watched.erase(tag);
@@ -109,6 +128,14 @@ Result<void> Watcher::add(const Section& section, std::uint64_t tag, std::uint32
 
 Result<void> Watcher::add(const Text& text, std::uint64_t tag, std::uint32_t seen) {
     return state_ ? state_->add(text.object(), tag, seen) : closed();
+}
+
+Result<void> Watcher::add(const Event& event, std::uint64_t tag) {
+    return state_ ? state_->add(event, tag, [core = event.core()] { return core->event().is_set(); }) : closed();
+}
+
+Result<void> Watcher::add(const Semaphore& semaphore, std::uint64_t tag) {
+    return state_ ? state_->add(semaphore, tag, [core = semaphore.core()] { return tokens_of(core->semaphore().value()) > 0; }) : closed();
 }
 
 Result<void> Watcher::remove(std::uint64_t tag) {

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "waitable/core.hpp"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "base/error.hpp"
+#include "sync/robust_lock.hpp"
+
+namespace comap::internal {
+namespace {
+
+// "the mutex 'x'", "the mutex at byte 4032 of 'x'".
+std::string described(Kind kind, const SyncPlace& place) {
+    const std::string name = place.object->name().empty() ? std::string("the unnamed object") : cat("'", shown(place.object->name()), "'");
+    if (!place.in_section) return cat("the ", kind_name(kind), " ", name);
+    return cat("the ", kind_name(kind), " at byte ", place.page_offset_bytes - place.object->body_offset_bytes() + kSyncBlockInPage, " of ", name);
+}
+
+bool is_sync_kind(std::uint32_t kind) {
+    return kind == static_cast<std::uint32_t>(Kind::mutex) || kind == static_cast<std::uint32_t>(Kind::event) || kind == static_cast<std::uint32_t>(Kind::semaphore);
+}
+
+bool is_valid(Kind kind, std::uint32_t parameter) {
+    if (kind == Kind::event) return parameter <= 1;
+    if (kind == Kind::semaphore) return parameter >= 1 && parameter <= kSemaphoreMaximum;
+    return parameter == 0;
+}
+
+// All cores of this process. Never destroyed: handles may be closed until the very end. While its mutex is locked nobody forks.
+struct Registry {
+    std::mutex mutex;
+    std::map<SyncKey, std::weak_ptr<SyncCore>> cores;
+    std::vector<std::shared_ptr<SyncCore>> owned_without_handle;
+
+    static Registry& instance() {
+        static Registry* const registry = new Registry;
+        return *registry;
+    }
+
+    // The core is unmapped by the caller, without the mutex.
+    std::vector<std::shared_ptr<SyncCore>> take_orphans_whose_owner_ended() {
+        const auto ended = std::partition(owned_without_handle.begin(), owned_without_handle.end(), [](const auto& core) { return core->is_owned_here(); });
+        std::vector<std::shared_ptr<SyncCore>> taken(std::make_move_iterator(ended), std::make_move_iterator(owned_without_handle.end()));
+        owned_without_handle.erase(ended, owned_without_handle.end());
+        return taken;
+    }
+
+    std::shared_ptr<SyncCore> find(const SyncKey& key) {
+        const auto found = cores.find(key);
+        if (found == cores.end()) return nullptr;
+        auto core = found->second.lock();
+        if (!core) cores.erase(found);
+        return core;
+    }
+};
+
+}  // namespace
+
+bool SyncCore::is_owned_here() const {
+    if (kind_ != Kind::mutex || record_.token.load(std::memory_order_relaxed) == 0) return false;
+    const std::uint32_t owner = block_->lock.load(std::memory_order_relaxed) & os::kOwnerMask;
+    return owner != 0 && owner == record_.number.load(std::memory_order_relaxed);
+}
+
+WaitPoint<os::Machine> SyncCore::point() const {
+    WaitPoint<os::Machine> point;
+    point.may_write = may_write_;
+    point.lock = mutex_.lock;
+    switch (kind_) {
+        case Kind::mutex:
+            point.is = Awaited::mutex;
+            point.mutex = mutex_;
+            break;
+        case Kind::event:
+            point.is = is_manual() ? Awaited::manual_event : Awaited::automatic_event;
+            point.event = event_;
+            point.seen = EventWord<os::Machine>::epoch_of(event_.value());
+            break;
+        default:
+            point.is = Awaited::semaphore;
+            point.semaphore = semaphore_;
+            break;
+    }
+    return point;
+}
+
+void SyncCore::clear_dead_reservation() const {
+    const std::uint32_t seen = event_.value();
+    // SYNC reservation.seen: as in sync/waiting.hpp; pairs with lock.give.
+    if (EventWord<os::Machine>::is_reserved(seen) && is_free(block_->lock.load(std::memory_order_acquire))) event_.clear_reservation(seen);
+}
+
+Result<void> SyncCore::map(Kind kind, const SyncPlace& place) {
+    if (kind == Kind::mutex && !can_own_lock_words())
+        return fail(Code::unsupported, 0, place.object->name(), described(kind, place),
+                    " cannot be used by this program: locks need a 64-bit program, the GNU C library and 4 KiB pages");
+    COMAP_GET(pages_, place.object->map_sync_page(place.page_offset_bytes, place.in_section));
+    kind_ = kind;
+    key_.page_offset_bytes = place.page_offset_bytes;
+    const bool writable = place.object->sync_pages_are_writable(place.in_section);
+    always_wakes_ = place.object->always_wakes();
+    may_write_ = writable && !always_wakes_;
+    block_ = reinterpret_cast<SyncBlock*>(static_cast<char*>(pages_.address()) + kSyncBlockInPage);
+    if (!place.in_section) change_ = &static_cast<HeaderPage*>(pages_.address())->change;
+    mutex_ = {lock_word_in(pages_), &block_->mark, &record_};
+    event_ = {reinterpret_cast<std::atomic<std::uint32_t>*>(&block_->state)};  // little-endian: the lower half
+    return {};
+}
+
+Result<void> SyncCore::check(Kind kind, const SyncPlace& place) {
+    const std::uint32_t there = block_->kind.load(std::memory_order_acquire);  // SYNC block.found: pairs with block.laid_out
+    parameter_ = block_->parameter;
+    const auto wanted = static_cast<std::uint32_t>(kind);
+    if (there == 0 && place.in_section)
+        return fail(Code::not_found, 0, place.object->name(), described(kind, place), " was not created yet: nothing is there");
+    if (there != wanted && place.in_section && is_sync_kind(there))
+        return fail(Code::kind_mismatch, 0, place.object->name(), described(kind, place), " is a ", kind_name(static_cast<Kind>(there)));
+    if (there != wanted || !is_valid(kind, parameter_))
+        return fail(Code::corrupt, 0, place.object->name(), described(kind, place), " is damaged: its last 64 bytes are not those of a ", kind_name(kind));
+    semaphore_ = {&block_->state, parameter_};
+    return {};
+}
+
+Result<std::shared_ptr<SyncCore>> SyncCore::attach(Kind kind, const SyncPlace& place) {
+    COMAP_GET(const os::FileState state, place.object->sync_file_state(place.in_section));
+    const SyncKey key{state.device, state.inode, place.page_offset_bytes};
+    Registry& registry = Registry::instance();
+    std::vector<std::shared_ptr<SyncCore>> ended;
+    {
+        const os::NoForkScope no_fork;
+        const std::lock_guard guard(registry.mutex);
+        ended = registry.take_orphans_whose_owner_ended();
+        if (auto known = registry.find(key); known && known->kind_ == kind) return known;
+    }
+    std::shared_ptr<SyncCore> core(new SyncCore);
+    COMAP_TRY(core->map(kind, place));
+    COMAP_TRY(core->check(kind, place));
+    core->key_ = key;
+    const os::NoForkScope no_fork;
+    const std::lock_guard guard(registry.mutex);
+    if (auto known = registry.find(key); known && known->kind_ == kind) return known;  // another thread was first
+    registry.cores[key] = core;
+    return core;
+}
+
+Result<std::shared_ptr<SyncCore>> SyncCore::lay_out(Kind kind, std::uint32_t parameter, std::uint64_t state, const SyncPlace& place) {
+    SyncCore scratch;
+    COMAP_TRY(scratch.map(kind, place));
+    SyncBlock& block = *scratch.block_;
+    if (block.kind.load(std::memory_order_relaxed) != 0 || block.state.load(std::memory_order_relaxed) != 0 || block.lock.load(std::memory_order_relaxed) != 0)
+        return fail(Code::already_exists, 0, place.object->name(), described(kind, place), " cannot be created: the bytes there are in use; open it, or choose another page");
+    if (parameter != 0) block.parameter = parameter;
+    if (state != 0) block.state.store(state, std::memory_order_relaxed);
+    // SYNC block.laid_out: its fields are there before the kind says so; pairs with block.found.
+    block.kind.store(static_cast<std::uint32_t>(kind), std::memory_order_release);
+    return attach(kind, place);
+}
+
+void SyncCore::release(std::shared_ptr<SyncCore> core) {
+    if (!core) return;
+    Registry& registry = Registry::instance();
+    std::vector<std::shared_ptr<SyncCore>> ended;
+    const os::NoForkScope no_fork;
+    const std::lock_guard guard(registry.mutex);
+    ended = registry.take_orphans_whose_owner_ended();
+    const auto& orphans = registry.owned_without_handle;
+    if (core->is_owned_here() && std::find(orphans.begin(), orphans.end(), core) == orphans.end()) registry.owned_without_handle.push_back(core);
+}
+
+}  // namespace comap::internal
