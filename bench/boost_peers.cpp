@@ -5,6 +5,13 @@
 #include <boost/interprocess/managed_shared_memory.hpp>
 #include <boost/interprocess/mapped_region.hpp>
 #include <boost/interprocess/shared_memory_object.hpp>
+#include <boost/interprocess/sync/interprocess_condition.hpp>
+#include <boost/interprocess/sync/interprocess_mutex.hpp>
+#include <boost/interprocess/sync/named_mutex.hpp>
+#include <boost/interprocess/sync/named_semaphore.hpp>
+#include <boost/interprocess/sync/scoped_lock.hpp>
+
+#include "harness.hpp"
 
 namespace comap::bench::boost_peers {
 namespace {
@@ -82,5 +89,55 @@ void QueueEnd::receive() {
 
 void QueueEnd::make(const std::string& name) { ipc::message_queue(ipc::create_only, name.c_str(), 16, sizeof(int)); }
 void QueueEnd::remove(const std::string& name) { ipc::message_queue::remove(name.c_str()); }
+
+struct NamedMutex::Mutex {
+    explicit Mutex(const std::string& name) : mutex(ipc::open_or_create, name.c_str()) {}
+    ipc::named_mutex mutex;
+};
+
+NamedMutex::NamedMutex(const std::string& name) : mutex_(std::make_unique<Mutex>(name)) {}
+NamedMutex::~NamedMutex() = default;
+bool NamedMutex::lock() {
+    mutex_->mutex.lock();
+    return false;
+}
+void NamedMutex::unlock() { mutex_->mutex.unlock(); }
+void NamedMutex::remove(const std::string& name) { ipc::named_mutex::remove(name.c_str()); }
+
+struct NamedSemaphore::Semaphore {
+    Semaphore(const std::string& name, unsigned count) : semaphore(ipc::open_or_create, name.c_str(), count) {}
+    ipc::named_semaphore semaphore;
+};
+
+NamedSemaphore::NamedSemaphore(const std::string& name, unsigned count) : semaphore_(std::make_unique<Semaphore>(name, count)) {}
+NamedSemaphore::~NamedSemaphore() = default;
+void NamedSemaphore::acquire() { semaphore_->semaphore.wait(); }
+void NamedSemaphore::release() { semaphore_->semaphore.post(); }
+void NamedSemaphore::remove(const std::string& name) { ipc::named_semaphore::remove(name.c_str()); }
+
+struct EventEnd::Pair {
+    struct alignas(128) Event {
+        ipc::interprocess_mutex mutex;
+        ipc::interprocess_condition condition;
+        bool is_set = false;
+    };
+    Event there, back;
+};
+
+EventEnd::Pair& EventEnd::make() { return *::new (shared_bytes(sizeof(Pair))) Pair; }
+
+void EventEnd::send() {
+    Pair::Event& event = is_first_ ? pair_.there : pair_.back;
+    const ipc::scoped_lock<ipc::interprocess_mutex> guard(event.mutex);
+    event.is_set = true;
+    event.condition.notify_one();
+}
+
+void EventEnd::receive() {
+    Pair::Event& event = is_first_ ? pair_.back : pair_.there;
+    ipc::scoped_lock<ipc::interprocess_mutex> guard(event.mutex);
+    while (!event.is_set) event.condition.wait(guard);
+    event.is_set = false;
+}
 
 }  // namespace comap::bench::boost_peers

@@ -33,4 +33,46 @@ class QueueEnd {
     std::unique_ptr<Queues> queues_;
 };
 
+// A named_mutex.
+class NamedMutex {
+  public:
+    explicit NamedMutex(const std::string& name);  // made if it is not there
+    ~NamedMutex();
+    bool lock();  // false: it does not know whether its last owner died
+    void unlock();
+    static void remove(const std::string& name);
+
+  private:
+    struct Mutex;
+    std::unique_ptr<Mutex> mutex_;
+};
+
+// A named_semaphore.
+class NamedSemaphore {
+  public:
+    NamedSemaphore(const std::string& name, unsigned count);  // made if it is not there
+    ~NamedSemaphore();
+    void acquire();
+    void release();
+    static void remove(const std::string& name);
+
+  private:
+    struct Semaphore;
+    std::unique_ptr<Semaphore> semaphore_;
+};
+
+// Boost has no events; one makes them of a mutex, a condition and a flag. Two of these, as one end of a conversation.
+class EventEnd {
+  public:
+    struct Pair;
+    static Pair& make();  // in memory that children share
+    EventEnd(Pair& pair, bool is_first) : pair_(pair), is_first_(is_first) {}
+    void send();
+    void receive();
+
+  private:
+    Pair& pair_;
+    bool is_first_;
+};
+
 }  // namespace comap::bench::boost_peers

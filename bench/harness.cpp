@@ -139,6 +139,18 @@ void* shared_bytes(std::size_t size_bytes) {
     return bytes;
 }
 
+void unshare_bytes(void* bytes, std::size_t size_bytes) { ::munmap(bytes, size_bytes); }
+
+void stay_for_ever() {
+    for (;;) ::pause();
+}
+
+std::uint64_t kill_at_once(pid_t process) {
+    const std::uint64_t begin_ns = now_ns();
+    ::kill(process, SIGKILL);
+    return begin_ns;
+}
+
 void give_up(std::string_view what) {
     fmt::print(stderr, "comap_bench: {}\n", what);
     std::fflush(nullptr);
@@ -210,7 +222,7 @@ void Bench::run(const Plan& plan) {
     if (!wants(plan.name)) return;
     std::vector<Series> all = {{"comap", plan.ours, {}}, {"limit", plan.limit, {}}};
     for (const auto& peer : plan.peers) all.push_back({peer.name, peer.measure, {}});
-    Row row = {plan.name, plan.unit, plan.target, {}, {}, {}, {}, 0, 0};
+    Row row = {plan.name, plan.unit, plan.target, {}, {}, {}, {}, 0, 0, plan.least};
     row.line_before_ns = measure_cache_line();
     for (const auto& one : all) (void)one.measure();  // not counted: everything is there and warm
     std::vector<double> ratios;
@@ -230,7 +242,7 @@ void Bench::run(const Plan& plan) {
         const double median = quartiles(all[i].values).median;
         if (std::isfinite(median)) row.peers.emplace_back(all[i].name, median);
     }
-    const std::string verdict = !row.target ? "" : fmt::format("  target {:.2f}: {}", *row.target, row.met() ? "met" : "NOT MET");
+    const std::string verdict = !row.has_goal() ? "" : fmt::format("  target {}: {}", row.goal(), row.met() ? "met" : "NOT MET");
     fmt::print("{} [{}]\n  ours {}   limit {}   ratio {}{}\n", row.name, row.unit, spread(row.ours), spread(row.limit), spread(row.ratio), verdict);
     for (const auto& [name, value] : row.peers) fmt::print("  {} {}   ({:.1f} x ours)\n", name, number(value), value / row.ours.median);
     fmt::print("  {}\n  cache line there and back: {} ns before, {} ns after{}\n", plan.note, number(row.line_before_ns),

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -43,6 +44,7 @@ struct Plan {
     Measure ours;
     Measure limit;
     std::vector<Contender> peers;
+    std::optional<double> least = {};  // instead of a target: ours itself is not below this
 };
 
 struct Quartiles {
@@ -57,7 +59,10 @@ struct Row {
     Quartiles ours, limit, ratio;
     std::vector<std::pair<std::string, double>> peers;
     double line_before_ns, line_after_ns;  // a cache line there and back
-    bool met() const { return target && ratio.median <= *target; }
+    std::optional<double> least = {};
+    bool has_goal() const { return target || least; }
+    bool met() const { return least ? ours.median >= *least : target && ratio.median <= *target; }
+    std::string goal() const { return least ? fmt::format(">={:.0f}", *least) : target ? fmt::format("{:.2f}", *target) : "-"; }
 };
 
 class Bench {
@@ -151,10 +156,44 @@ Child start_program(const std::vector<std::string>& words, const std::vector<std
 
 // Zeroed memory that children share.
 void* shared_bytes(std::size_t size_bytes);
+void unshare_bytes(void* bytes, std::size_t size_bytes);
 template <typename T>
 T& shared() {
     return *static_cast<T*>(shared_bytes(sizeof(T)));
 }
+template <typename T>
+void unshare(T& value) {
+    unshare_bytes(&value, sizeof value);
+}
+
+[[noreturn]] void stay_for_ever();
+std::uint64_t kill_at_once(pid_t process);  // sends SIGKILL; when that began
+
+// A process that does `hold` and then stays. Ready when the constructor returns.
+class Holder {
+  public:
+    template <typename Hold>
+    explicit Holder(const Hold& hold)
+        : ready_(shared<std::atomic<bool>>()), child_([&] {
+              pin_to(processors().second);
+              hold([this] {
+                  ready_.store(true, std::memory_order_release);
+                  stay_for_ever();
+              });
+          }) {
+        while (!ready_.load(std::memory_order_acquire)) pause_turn();
+    }
+    ~Holder() { unshare(ready_); }
+    Holder(const Holder&) = delete;
+    Holder& operator=(const Holder&) = delete;
+
+    std::uint64_t kill_now() const { return kill_at_once(child_.pid()); }
+    pid_t pid() const { return child_.pid(); }
+
+  private:
+    std::atomic<bool>& ready_;
+    Child child_;
+};
 
 // --- when something cannot be: ends the benchmark with a message
 
@@ -177,5 +216,6 @@ void measure_notification(Bench& bench);
 void measure_text(Bench& bench);
 void measure_crowd(Bench& bench);
 void measure_killed(Bench& bench);
+void measure_locks(Bench& bench);
 
 }  // namespace comap::bench

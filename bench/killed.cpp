@@ -2,11 +2,9 @@
 // How soon memory comes back after its only holder was killed with SIGKILL, with the janitor at work.
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 
 #include <array>
 #include <cmath>
@@ -30,36 +28,6 @@ double ms_until(std::uint64_t begin_ns, const IsSo& is_so) {
         if (now_ns() - begin_ns > kPatienceNs) give_up("a killed process's memory did not come back within five seconds");
     return static_cast<double>(now_ns() - begin_ns) / 1e6;
 }
-
-// A process that does `hold` and then stays. Ready when the constructor returns.
-class Holder {
-  public:
-    template <typename Hold>
-    explicit Holder(const Hold& hold)
-        : ready_(shared<std::atomic<bool>>()), child_([&] {
-              pin_to(processors().second);
-              hold([this] {
-                  ready_.store(true, std::memory_order_release);
-                  for (;;) ::pause();
-              });
-          }) {
-        while (!ready_.load(std::memory_order_acquire)) pause_turn();
-    }
-    ~Holder() { ::munmap(&ready_, sizeof ready_); }
-    Holder(const Holder&) = delete;
-    Holder& operator=(const Holder&) = delete;
-
-    // Sends the signal; when that began.
-    std::uint64_t kill_now() const {
-        const std::uint64_t begin_ns = now_ns();
-        ::kill(child_.pid(), SIGKILL);
-        return begin_ns;
-    }
-
-  private:
-    std::atomic<bool>& ready_;
-    Child child_;
-};
 
 std::uint64_t free_bytes(const std::string& directory) {
     struct statvfs found;

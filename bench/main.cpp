@@ -80,13 +80,10 @@ nlohmann::ordered_json json_of(const Row& row) {
     const auto value = [](double number) { return std::isfinite(number) ? nlohmann::ordered_json(number) : nlohmann::ordered_json(nullptr); };
     nlohmann::ordered_json peers = nlohmann::ordered_json::object();
     for (const auto& [name, median] : row.peers) peers[name] = median;
-    nlohmann::ordered_json target(nullptr), met(nullptr);
-    if (row.target) {
-        target = *row.target;
-        met = row.met();
-    }
+    const auto optional = [](std::optional<double> number) { return number ? nlohmann::ordered_json(*number) : nlohmann::ordered_json(nullptr); };
+    const nlohmann::ordered_json met = row.has_goal() ? nlohmann::ordered_json(row.met()) : nlohmann::ordered_json(nullptr);
     return {{"name", row.name}, {"unit", row.unit}, {"ours", value(row.ours.median)}, {"limit", value(row.limit.median)},
-            {"peers", peers}, {"ratio", value(row.ratio.median)}, {"target", target}, {"met", met}};
+            {"peers", peers}, {"ratio", value(row.ratio.median)}, {"target", optional(row.target)}, {"least", optional(row.least)}, {"met", met}};
 }
 
 void write_json(const Bench& bench) {
@@ -101,10 +98,9 @@ void print_summary(const Bench& bench) {
     fmt::print("\n{:<52} {:>10} {:>10} {:>7} {:>7}  {}\n", "", "ours", "limit", "ratio", "target", "");
     std::size_t missed = 0;
     for (const auto& row : bench.rows()) {
-        const std::string target = row.target ? fmt::format("{:.2f}", *row.target) : "-";
-        missed += row.target && !row.met() ? 1 : 0;
+        missed += row.has_goal() && !row.met() ? 1 : 0;
         fmt::print("{:<52} {:>10.2f} {:>10.2f} {:>7.2f} {:>7}  {}{}\n", fmt::format("{} [{}]", row.name, row.unit), row.ours.median,
-                   row.limit.median, row.ratio.median, target, !row.target ? "" : row.met() ? "met" : "NOT MET",
+                   row.limit.median, row.ratio.median, row.goal(), !row.has_goal() ? "" : row.met() ? "met" : "NOT MET",
                    bench.moved(row) ? " (the machine moved)" : "");
     }
     fmt::print("Medians of {} interleaved rounds; ratio: median of the rounds' ratios. {} of the targets missed.\n",
@@ -119,6 +115,7 @@ void measure_all(const Options& options, const std::string& directory) {
     measure_text(bench);
     measure_crowd(bench);
     measure_killed(bench);
+    measure_locks(bench);
     if (bench.rows().empty()) give_up("no row has such a name");
     print_summary(bench);
     if (!options.json_path.empty()) write_json(bench);
@@ -132,7 +129,8 @@ void clean_up(const std::string& directory) {
     std::vector<std::filesystem::path> left;
     for (const char* const place : {kMemoryDirectory, "/dev/mqueue"})
         for (const auto& entry : std::filesystem::directory_iterator(place, ignored))
-            if (entry.path().filename().string().starts_with(prefix)) left.push_back(entry.path());
+            for (const std::string& begin : {prefix, "sem." + prefix})  // the C library's named semaphores
+                if (entry.path().filename().string().starts_with(begin)) left.push_back(entry.path());
     for (const auto& path : left) std::filesystem::remove(path, ignored);
 }
 

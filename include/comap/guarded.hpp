@@ -31,8 +31,6 @@ class Locked {
         if (const Mutex* const mutex = std::exchange(mutex_, nullptr)) (void)mutex->unlock();
     }
 
-    void forget() { mutex_ = nullptr; }  // somebody else unlocks
-
   private:
     const Mutex* mutex_;
     T* value_;
@@ -91,19 +89,24 @@ class Guarded {
         if (!end) return tl::unexpected<Error>(end.error());
         if (*end == Acquired::timed_out || *end == Acquired::interrupted) return Lock<T>{*end, std::nullopt};
         T& value = view_.template as<T>().front();
-        Locked<T> locked(mutex_, value);
-        if (*end == Acquired::acquired_abandoned && repair(value) == Repair::give_up) {
-            if (auto left = mutex_.unlock_abandoned(); !left) return tl::unexpected<Error>(std::move(left).error());
-            locked.forget();
-            return Lock<T>{*end, std::nullopt};
+        if (*end == Acquired::acquired_abandoned) {
+            LeaveAbandoned unless_repaired{&mutex_};  // also if repair throws
+            if (repair(value) == Repair::give_up) return Lock<T>{*end, std::nullopt};
+            unless_repaired.mutex = nullptr;
         }
-        return Lock<T>{Acquired::acquired, std::move(locked)};
+        return Lock<T>{Acquired::acquired, Locked<T>(mutex_, value)};
     }
 
     const Section& section() const { return section_; }
     const Mutex& mutex() const { return mutex_; }
 
   private:
+    struct LeaveAbandoned {
+        const Mutex* mutex;
+        ~LeaveAbandoned() {
+            if (mutex) (void)mutex->unlock_abandoned();
+        }
+    };
     static constexpr std::uint64_t kPages = (sizeof(T) + kSyncBytes + kSyncPageBytes - 1) / kSyncPageBytes;
     static constexpr std::uint64_t kSectionBytes = kPages * kSyncPageBytes;
 

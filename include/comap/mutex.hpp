@@ -9,6 +9,10 @@
 
 namespace comap {
 
+namespace internal {
+enum class Unlock : std::uint8_t;
+}
+
 // Owned by a thread, whichever handle it used. Satisfies Lockable and TimedLockable, so std::scoped_lock, std::unique_lock
 // and std::lock take it. A forked child owns nothing. In 32-bit programs every function that needs the lock is `unsupported`.
 class COMAP_API Mutex : public SyncObject {
@@ -60,7 +64,8 @@ class COMAP_API Mutex : public SyncObject {
 
   private:
     bool try_lock_before(Deadline deadline) const;
-    Result<void> unlock_how(bool as_abandoned) const;
+    Result<Acquired> lock_slowly(Deadline deadline) const;
+    Result<void> unlocked(internal::Unlock end) const;
 };
 
 }  // namespace comap

@@ -64,7 +64,8 @@ class COMAP_API SyncObject {
     void adopt(Parts&& parts);
     template <typename Handle>
     static Result<Handle> made(Result<Parts>&& parts);
-    Result<void> require_usable(bool for_writing) const;
+    bool is_writable() const { return core_ && access_ == Access::read_write; }
+    tl::unexpected<Error> unusable() const;  // why it is not
     tl::unexpected<Error> damaged() const;
     Result<Acquired> wait(Deadline deadline) const;
     Result<void> tell_watchers() const;

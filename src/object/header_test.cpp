@@ -78,6 +78,86 @@ TEST(Header, ImpossibleFieldsAreCorrupt) {
     EXPECT_CODE(Code::corrupt, parse(with(20, kFlagFile)));                     // a file without a path
 }
 
+TEST(Header, MutexesEventsAndSemaphoresHaveNoBody) {
+    for (const Kind kind : {Kind::mutex, Kind::event, Kind::semaphore}) {
+        Header header = sample();
+        header.kind = kind;
+        header.size_bytes = 0;
+        const auto parsed = parse(header_bytes(header), 4096);
+        ASSERT_OK(parsed);
+        EXPECT_EQ(parsed->kind, kind);
+        EXPECT_EQ(parsed->size_bytes, 0u);
+        EXPECT_OK(parse(header_bytes(header), 8192));
+        EXPECT_CODE(Code::corrupt, parse(header_bytes(header), 4095));
+        const auto with_body = [&](auto change) {
+            Header wrong = header;
+            change(wrong);
+            return parse(header_bytes(wrong));
+        };
+        EXPECT_CODE(Code::corrupt, with_body([](Header& wrong) { wrong.size_bytes = 1; }));
+        EXPECT_CODE(Code::corrupt, with_body([](Header& wrong) { wrong.size_bytes = UINT64_MAX; }));
+        EXPECT_CODE(Code::corrupt, with_body([](Header& wrong) { wrong.flags = kFlagLazy; }));
+        EXPECT_CODE(Code::corrupt, with_body([](Header& wrong) { wrong.layout = Layout::text; }));
+        EXPECT_CODE(Code::corrupt, with_body([](Header& wrong) { wrong.capacity_bytes = 5; }));
+        EXPECT_CODE(Code::corrupt, with_body([](Header& wrong) {
+            wrong.flags = kFlagFile;
+            wrong.path = "/data/prices.bin";
+        }));
+        EXPECT_OK(with_body([](Header& right) { right.flags = kFlagAlwaysWake; }));
+    }
+    EXPECT_CODE(Code::corrupt, parse(with(12, 0u)));
+    EXPECT_CODE(Code::corrupt, parse(with(12, 5u)));
+    EXPECT_CODE(Code::corrupt, parse(with(12, 2u)));  // a mutex of 1000 bytes
+}
+
+TEST(Header, TheBlockOfAMutexAnEventOrASemaphoreIsFixed) {
+    // The bytes of version 1, as those of the header.
+    SyncBlock block{};
+    block.kind.store(2, std::memory_order_relaxed);
+    block.parameter = 0x04030201;
+    block.state.store(0x1817'1615'1413'1211u, std::memory_order_relaxed);
+    block.mark.store(0x24232221, std::memory_order_relaxed);
+    block.lock.store(0x34333231, std::memory_order_relaxed);
+    const std::string bytes(reinterpret_cast<const char*>(&block), sizeof block);
+    ASSERT_EQ(bytes.size(), 64u);
+    EXPECT_EQ(bytes.substr(0, 8), std::string("\2\0\0\0\1\2\3\4", 8));
+    EXPECT_EQ(bytes.substr(8, 8), "\x11\x12\x13\x14\x15\x16\x17\x18");
+    EXPECT_EQ(bytes.substr(16, 4), "\x21\x22\x23\x24");
+    EXPECT_EQ(bytes.substr(20, 12), std::string(12, '\0'));
+    EXPECT_EQ(bytes.substr(32, 4), "\x31\x32\x33\x34");
+    EXPECT_EQ(kSyncBlockInPage, 4032u);
+}
+
+TEST(Header, TheBlockIsDescribed) {
+    const auto described = [](Kind kind, std::uint32_t parameter, std::uint64_t state, std::uint32_t mark, std::uint32_t lock) {
+        SyncBlock block{};
+        block.parameter = parameter;
+        block.state.store(state, std::memory_order_relaxed);
+        block.mark.store(mark, std::memory_order_relaxed);
+        block.lock.store(lock, std::memory_order_relaxed);
+        ObjectInfo info;
+        info.kind = kind;
+        describe_sync(block, info);
+        return info;
+    };
+    EXPECT_EQ(described(Kind::mutex, 0, 0, 0, 0).owner_thread, 0u);
+    EXPECT_EQ(described(Kind::mutex, 0, 0, 0xca00'0007u, 7).owner_thread, 7u);
+    EXPECT_EQ(described(Kind::mutex, 0, 0, 0, 7).owner_thread, 0u);  // only reserved
+    EXPECT_TRUE(described(Kind::mutex, 0, 0, 0xca00'0007u, 1u << 30).is_abandoned);
+    EXPECT_FALSE(described(Kind::mutex, 0, 0, 0, 1u << 30).is_abandoned);
+    EXPECT_TRUE(described(Kind::mutex, 0, 0, 0xca00'0007u, 1u << 31 | 7).may_have_sleepers);
+    EXPECT_TRUE(described(Kind::event, 1, 2, 0, 0).is_manual);
+    EXPECT_TRUE(described(Kind::event, 1, 2, 0, 0).is_set);
+    EXPECT_FALSE(described(Kind::event, 0, 1, 0, 0).is_set);
+    EXPECT_TRUE(described(Kind::event, 0, 1, 0, 0).may_have_sleepers);
+    EXPECT_FALSE(described(Kind::event, 0, 3, 0, 0).may_have_sleepers);
+    EXPECT_EQ(described(Kind::semaphore, 9, 5 << 3, 0, 0).count, 5u);
+    EXPECT_EQ(described(Kind::semaphore, 9, 5 << 3, 0, 0).maximum, 9u);
+    EXPECT_EQ(described(Kind::semaphore, 9, 5 << 3 | 1, 0, 0).count, 0u);  // hidden until they are shown
+    EXPECT_EQ(described(Kind::semaphore, 9, 5 << 3 | 3, 0, 0).count, 5u);
+    EXPECT_EQ(described(Kind::semaphore, 9, std::uint64_t{0x7fff'ffff} << 3, 0, 0).count, 0x7fff'ffffu);
+}
+
 TEST(Header, RandomBytesNeverCrash) {
     std::minstd_rand random(1);
     for (int round = 0; round < 20000; ++round) {

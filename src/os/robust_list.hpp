@@ -9,6 +9,7 @@
 // bytes of the shared page. Nobody reads them there.)
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -19,24 +20,95 @@ inline constexpr std::uint32_t kOwnerDied = 1u << 30;      // set by the kernel
 inline constexpr std::uint32_t kSleepers = 1u << 31;       // the kernel wakes one at the owner's death if this is set
 inline constexpr std::size_t kRobustWordBeforeNode = 32;   // bytes
 
+inline constexpr std::size_t kRobustListMax = 2048;  // the kernel goes no further either
+
 struct RobustNode {
     RobustNode* next;
 };
 
+// The head of a thread's list, as the kernel and the C library know it.
+struct RobustHead {
+    RobustNode first;         // of a ring: the last node leads back to it
+    long word_offset_bytes;   // from a node to its lock word
+    RobustNode* pending;      // being taken or given up
+};
+
+// What a thread remembers of itself; wrong in the child of a fork, until it is learned anew.
+struct ThisThread {
+    std::uint32_t generation = 0;  // of forks, when it was learned
+    std::uint32_t number = 0;
+    RobustHead* head = nullptr;
+    std::uint64_t token = 0;  // a count, and the number
+};
+
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local ThisThread remembered_thread;  // no call to find it
+extern std::uint32_t fork_generation;  // counted up in every child, while that has one thread
+[[gnu::cold]] void learn_this_thread();
+
+inline ThisThread& this_thread() {
+    if (remembered_thread.generation != fork_generation) [[unlikely]] learn_this_thread();
+    return remembered_thread;
+}
+
 // This thread's number, as its kernel namespace shows it. Not a system call, except for the first one after a fork.
-std::uint32_t thread_number();
+inline std::uint32_t thread_number() { return this_thread().number; }
 
 // A number that no other thread of this process has or had, and no thread of the process that this one was forked from.
-std::uint64_t thread_token();
+inline std::uint64_t thread_token() { return this_thread().token; }
+
+// The thread of that token is one of this process and has not ended. (For some microseconds after the kernel has gone through
+// its list it is still there.) A system call.
+bool is_alive(std::uint64_t thread_token);
 
 // The kernel keeps a robust list for this thread with the distance above. Not so in 32-bit programs.
 bool has_robust_list();
 
+// The kernel reads the list when the thread has stopped for good, so only the order of our own stores counts, as for a
+// signal handler: a compiler fence.
+inline void keep_list_order() { std::atomic_signal_fence(std::memory_order_seq_cst); }
+
+// The lowest bit of a link says that the lock is of the priority-inheritance kind (the C library's; ours never are).
+inline RobustNode* without_tag(RobustNode* link) {
+    return reinterpret_cast<RobustNode*>(reinterpret_cast<std::uintptr_t>(link) & ~std::uintptr_t{1});
+}
+
+// What the C library's own removal of the following lock needs: a pointer to the link before it.
+inline void set_back_link(RobustNode* node, RobustNode* before) { reinterpret_cast<RobustNode**>(without_tag(node))[-1] = before; }
+
 // Announces that this thread is about to take or to give up the word of that node: if it dies in between, the kernel treats
-// the word as if the node were on the list.
-void robust_begin(RobustNode* node);
-void robust_end();
-void robust_link(RobustNode* node);
-void robust_unlink(RobustNode* node);
+// the word as if the node were on the list. REQUIRES, for all four: this thread has asked for its number since the last fork.
+inline void robust_begin(RobustNode* node) {
+    remembered_thread.head->pending = node;
+    keep_list_order();
+}
+
+inline void robust_end() {
+    keep_list_order();
+    remembered_thread.head->pending = nullptr;
+}
+
+inline void robust_link(RobustNode* node) {
+    RobustHead* const head = remembered_thread.head;
+    RobustNode* const after = head->first.next;
+    node->next = after;
+    set_back_link(after, node);
+    keep_list_order();
+    head->first.next = node;
+    keep_list_order();
+}
+
+// Nothing happens if it is not on the list.
+inline void robust_unlink(RobustNode* node) {
+    RobustNode* const first = &remembered_thread.head->first;
+    RobustNode* before = first;
+    for (std::size_t count = 0; without_tag(before->next) != node; ++count) {
+        before = without_tag(before->next);
+        if (before == first || count == kRobustListMax) return;
+    }
+    RobustNode* const after = node->next;
+    before->next = after;
+    set_back_link(after, before);
+    keep_list_order();
+}
 
 }  // namespace comap::os

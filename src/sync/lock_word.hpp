@@ -83,13 +83,17 @@ struct LockWord {
         std::uint32_t seen = mine;
         bool is_ours = true;
         // SYNC lock.give: everything done under the lock is seen by the next owner; pairs with lock.take.
-        if (!word->compare_exchange_strong(seen, 0, std::memory_order_release, std::memory_order_relaxed)) {
-            is_ours = seen == (mine | os::kSleepers);
-            // The kernel's read-modify-write is a full barrier: SYNC lock.give: as above; pairs with lock.take.
-            if (is_ours && (Machine::set_to_bit_and_wake_one(*word, kSleepersBit) == 0 || to_all)) Machine::clear_bit_and_wake_all(*word, kSleepersBit);
-        }
+        if (!word->compare_exchange_strong(seen, 0, std::memory_order_release, std::memory_order_relaxed)) [[unlikely]]
+            is_ours = give_to_sleepers(seen, mine, to_all);
         Machine::robust_end();
         return is_ours;
+    }
+
+    [[gnu::noinline]] bool give_to_sleepers(std::uint32_t seen, std::uint32_t mine, bool to_all) const {
+        if (seen != (mine | os::kSleepers)) return false;
+        // The kernel's read-modify-write is a full barrier: SYNC lock.give: as above; pairs with lock.take.
+        if (Machine::set_to_bit_and_wake_one(*word, kSleepersBit) == 0 || to_all) Machine::clear_bit_and_wake_all(*word, kSleepersBit);
+        return true;
     }
 
     // Makes sure that the next owner wakes who sleeps on the returned bed. False: the word is free now, look again.

@@ -31,8 +31,8 @@ namespace comap::internal {
 inline constexpr std::size_t kWaitMax = os::kSleepsMax;
 inline constexpr std::uint32_t kLockSpinTurns = 200;  // some 3 us: longer than most owners need
 inline constexpr std::uint32_t kSpinRoundsMin = 20;
-inline constexpr std::uint32_t kSuspicionMax = 20;  // contradictions seen at kRecheck intervals before they are called corrupt
-inline constexpr std::uint32_t kUndecidedMax = 4;   // naps of a millisecond before a look answers from a reservation after all
+inline constexpr std::chrono::nanoseconds kSuspicionMax = std::chrono::seconds(1);  // then a contradiction is called corrupt
+inline constexpr std::chrono::nanoseconds kUndecidedMax = std::chrono::milliseconds(4);  // then a look answers from a reservation after all
 
 enum class Awaited : std::uint8_t { lock, mutex, automatic_event, manual_event, semaphore, change };
 
@@ -51,8 +51,7 @@ struct WaitPoint {
     bool slept_on_lock = false;
     bool has_lock_word = false;    // wait_all: taken in this attempt
     bool wants_lock_word = false;  // wait_all: another has it
-    std::uint32_t fingerprint = 0;
-    std::uint32_t suspicions = 0;
+    Deadline suspected_until = Deadline::forever();
 
     std::uint32_t extra_bits() const { return slept_on_lock ? os::kSleepers : 0; }
     bool is_lock() const { return is == Awaited::lock || is == Awaited::mutex; }
@@ -65,11 +64,11 @@ struct WaitPoint {
             case Awaited::mutex:
                 return mutex.take(extra_bits());
             case Awaited::automatic_event:
-                return event.take();
+                return checked(event.take());
             case Awaited::manual_event:
                 return event.look(seen);
             case Awaited::semaphore:
-                return semaphore.take();
+                return checked(semaphore.take());
             case Awaited::change:
                 return current_version(*change) != seen ? Take::taken : Take::not_ready;
         }
@@ -85,7 +84,7 @@ struct WaitPoint {
             case Awaited::automatic_event:
                 return prepare_for_token(event, bed, [&] { return event.prepare(bed, may_write); });
             case Awaited::manual_event:
-                return event.prepare(bed, may_write);
+                return event.prepare(bed, may_write) && EventWord<Machine>::epoch_of(bed.seen) == seen;
             case Awaited::semaphore:
                 return prepare_for_token(semaphore, bed, [&] { return semaphore.prepare(bed); });
             case Awaited::change:
@@ -100,16 +99,11 @@ struct WaitPoint {
         return on_lock;
     }
 
-    // After a whole kRecheck asleep on the lock word: whether it has contradicted the mark all the time.
+    // Whenever it is looked at in a longer wait: whether it has contradicted itself for too long.
     bool is_corrupt() {
-        std::uint32_t now = 0;
-        if (is != Awaited::mutex || !mutex.is_contradictory(now)) {
-            suspicions = 0;
-            return false;
-        }
-        suspicions = now == fingerprint ? suspicions + 1 : 0;
-        fingerprint = now;
-        return suspicions >= kSuspicionMax;
+        if (is != Awaited::mutex || !mutex.is_contradictory()) suspected_until = Deadline::forever();
+        else if (suspected_until.is_forever()) suspected_until = Deadline::after(kSuspicionMax);
+        return suspected_until.is_over();
     }
 
     void pass_wake_on() {
@@ -135,7 +129,7 @@ struct WaitPoint {
         return end;
     }
 
-    Take mutex_refusal() const { return mutex.mark->load(std::memory_order_relaxed) == 0 ? Take::reserved : Take::not_ready; }
+    Take mutex_refusal() const { return mutex.refusal(); }
 
     void cancel() {
         if (!has_lock_word) return;
@@ -162,11 +156,15 @@ struct WaitPoint {
             case Awaited::lock:
             case Awaited::mutex:
                 if (is == Awaited::mutex && mutex.is_mine()) return Take::taken;
+                if (is == Awaited::mutex && mutex.is_taken_from_us()) return Take::reserved;
                 if (is_free(lock.word->load(std::memory_order_relaxed))) return Take::taken;
                 return is_impossible(lock.word->load(std::memory_order_relaxed)) ? Take::corrupt : mutex_refusal();
             case Awaited::automatic_event:
-            case Awaited::manual_event:
-                return (event.value() & kEventSet) != 0 ? Take::taken : Take::not_ready;
+            case Awaited::manual_event: {
+                const std::uint32_t now = event.value();
+                seen = EventWord<Machine>::epoch_of(now);
+                return (now & kEventSet) != 0 ? Take::taken : Take::not_ready;
+            }
             case Awaited::semaphore:
                 return tokens_of(semaphore.value()) > 0 ? Take::taken : Take::not_ready;
             case Awaited::change:
@@ -175,9 +173,10 @@ struct WaitPoint {
         return Take::corrupt;
     }
 
-    bool is_set_now() const { return is != Awaited::manual_event || (event.value() & kEventSet) != 0; }
-
   private:
+    // Reserved by nobody who could be.
+    Take checked(Take end) const { return end == Take::reserved && is_impossible(lock.word->load(std::memory_order_relaxed)) ? Take::corrupt : end; }
+
     void give_lock_word() {
         has_lock_word = false;
         lock.give(has_tokens());
@@ -237,9 +236,9 @@ class WaitLoop {
         }
         Deadline until = deadline_;
         if (deadline_.is_over()) {
-            if (!undecided || undecided_naps_ == kUndecidedMax) return ended(result, Ended::timed_out);
-            ++undecided_naps_;
-            until = Deadline::after(std::chrono::milliseconds(1));
+            if (!undecided || undecided_until_.is_over()) return ended(result, Ended::timed_out);
+            if (undecided_until_.is_forever()) undecided_until_ = Deadline::after(kUndecidedMax);
+            until = undecided_until_;
         }
         return sleep(first, count, until, result);
     }
@@ -254,7 +253,7 @@ class WaitLoop {
         std::array<Bed<Machine>, kWaitMax> beds;
         bool on_locks = false;
         for (std::size_t i = 0; i < count; ++i) {
-            if (!points_[first + i].prepare(beds[i])) return true;
+            if (!points_[first + i].prepare(beds[i])) return !points_[first + i].is_corrupt() || ended(result, Ended::corrupt, first + i);
             on_locks = points_[first + i].slept_on(beds[i]) || on_locks;
         }
         const Deadline recheck = on_locks ? Deadline::after(kRecheck) : Deadline::forever();
@@ -269,7 +268,7 @@ class WaitLoop {
     std::span<WaitPoint<Machine>> points_;
     Deadline deadline_;
     std::uint32_t rounds_;
-    std::uint32_t undecided_naps_ = 0;
+    Deadline undecided_until_ = Deadline::forever();
 
   public:
     bool interrupted_ = false;  // by a signal, in the last sleep: what is not ready now ends the wait
@@ -310,12 +309,12 @@ Take try_all(std::span<WaitPoint<Machine>> points, std::span<const std::uint8_t>
     // Manual events are not reserved: they were all set at one moment if all are, and none was reset while we looked.
     std::array<std::uint32_t, kWaitMax> before;
     if (end == Take::taken) {
-        for (std::size_t i = 0; i < points.size(); ++i) before[i] = points[i].is == Awaited::manual_event ? points[i].event.value() : 0;
+        for (std::size_t i = 0; i < points.size(); ++i) before[i] = points[i].is == Awaited::manual_event ? points[i].event.value() : kEventSet;
         for (std::size_t i = 0; i < points.size() && end == Take::taken; ++i) {
             index = i;
             const bool was_reset = points[i].is == Awaited::manual_event &&
                                    EventWord<Machine>::epoch_of(points[i].event.value()) != EventWord<Machine>::epoch_of(before[i]);
-            if (was_reset || !points[i].is_set_now()) end = Take::not_ready;
+            if (was_reset || (before[i] & kEventSet) == 0) end = Take::not_ready;
             if (points[i].is == Awaited::change) end = points[i].take();
         }
     }

@@ -32,7 +32,9 @@ bool is_valid(Kind kind, std::uint32_t parameter) {
 // All cores of this process. Never destroyed: handles may be closed until the very end. While its mutex is locked nobody forks.
 struct Registry {
     std::mutex mutex;
-    std::map<SyncKey, std::weak_ptr<SyncCore>> cores;
+    // One that can only be read (its descriptor was shared so) has a core of its own.
+    using Entry = std::pair<SyncKey, bool>;  // bool: writable
+    std::map<Entry, std::weak_ptr<SyncCore>> cores;
     std::vector<std::shared_ptr<SyncCore>> owned_without_handle;
 
     static Registry& instance() {
@@ -48,8 +50,8 @@ struct Registry {
         return taken;
     }
 
-    std::shared_ptr<SyncCore> find(const SyncKey& key) {
-        const auto found = cores.find(key);
+    std::shared_ptr<SyncCore> find(const Entry& entry) {
+        const auto found = cores.find(entry);
         if (found == cores.end()) return nullptr;
         auto core = found->second.lock();
         if (!core) cores.erase(found);
@@ -60,9 +62,8 @@ struct Registry {
 }  // namespace
 
 bool SyncCore::is_owned_here() const {
-    if (kind_ != Kind::mutex || record_.token.load(std::memory_order_relaxed) == 0) return false;
-    const std::uint32_t owner = block_->lock.load(std::memory_order_relaxed) & os::kOwnerMask;
-    return owner != 0 && owner == record_.number.load(std::memory_order_relaxed);
+    const std::uint64_t owner = record_.token.load(std::memory_order_relaxed);
+    return owner != 0 && os::is_alive(owner);  // whatever the shared word says
 }
 
 WaitPoint<os::Machine> SyncCore::point() const {
@@ -100,9 +101,6 @@ Result<void> SyncCore::map(Kind kind, const SyncPlace& place) {
     COMAP_GET(pages_, place.object->map_sync_page(place.page_offset_bytes, place.in_section));
     kind_ = kind;
     key_.page_offset_bytes = place.page_offset_bytes;
-    const bool writable = place.object->sync_pages_are_writable(place.in_section);
-    always_wakes_ = place.object->always_wakes();
-    may_write_ = writable && !always_wakes_;
     block_ = reinterpret_cast<SyncBlock*>(static_cast<char*>(pages_.address()) + kSyncBlockInPage);
     if (!place.in_section) change_ = &static_cast<HeaderPage*>(pages_.address())->change;
     mutex_ = {lock_word_in(pages_), &block_->mark, &record_};
@@ -121,19 +119,23 @@ Result<void> SyncCore::check(Kind kind, const SyncPlace& place) {
     if (there != wanted || !is_valid(kind, parameter_))
         return fail(Code::corrupt, 0, place.object->name(), described(kind, place), " is damaged: its last 64 bytes are not those of a ", kind_name(kind));
     semaphore_ = {&block_->state, parameter_};
+    tells_readers_ = place.object->always_wakes();
+    always_wakes_ = tells_readers_ && is_manual();  // who takes something can write
+    may_write_ = place.object->sync_pages_are_writable(place.in_section) && !always_wakes_;
     return {};
 }
 
 Result<std::shared_ptr<SyncCore>> SyncCore::attach(Kind kind, const SyncPlace& place) {
     COMAP_GET(const os::FileState state, place.object->sync_file_state(place.in_section));
     const SyncKey key{state.device, state.inode, place.page_offset_bytes};
+    const Registry::Entry entry{key, place.object->sync_pages_are_writable(place.in_section)};
     Registry& registry = Registry::instance();
     std::vector<std::shared_ptr<SyncCore>> ended;
     {
         const os::NoForkScope no_fork;
         const std::lock_guard guard(registry.mutex);
         ended = registry.take_orphans_whose_owner_ended();
-        if (auto known = registry.find(key); known && known->kind_ == kind) return known;
+        if (auto known = registry.find(entry); known && known->kind_ == kind) return known;
     }
     std::shared_ptr<SyncCore> core(new SyncCore);
     COMAP_TRY(core->map(kind, place));
@@ -141,8 +143,8 @@ Result<std::shared_ptr<SyncCore>> SyncCore::attach(Kind kind, const SyncPlace& p
     core->key_ = key;
     const os::NoForkScope no_fork;
     const std::lock_guard guard(registry.mutex);
-    if (auto known = registry.find(key); known && known->kind_ == kind) return known;  // another thread was first
-    registry.cores[key] = core;
+    if (auto known = registry.find(entry); known && known->kind_ == kind) return known;  // another thread was first
+    registry.cores[entry] = core;
     return core;
 }
 
@@ -150,7 +152,8 @@ Result<std::shared_ptr<SyncCore>> SyncCore::lay_out(Kind kind, std::uint32_t par
     SyncCore scratch;
     COMAP_TRY(scratch.map(kind, place));
     SyncBlock& block = *scratch.block_;
-    if (block.kind.load(std::memory_order_relaxed) != 0 || block.state.load(std::memory_order_relaxed) != 0 || block.lock.load(std::memory_order_relaxed) != 0)
+    const auto* const bytes = reinterpret_cast<const unsigned char*>(&block);
+    if (std::any_of(bytes, bytes + offsetof(SyncBlock, scratch_36), [](unsigned char byte) { return byte != 0; }))
         return fail(Code::already_exists, 0, place.object->name(), described(kind, place), " cannot be created: the bytes there are in use; open it, or choose another page");
     if (parameter != 0) block.parameter = parameter;
     if (state != 0) block.state.store(state, std::memory_order_relaxed);

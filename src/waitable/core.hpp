@@ -71,10 +71,10 @@ class SyncCore {
     // Somebody may be watching by descriptor; never so inside a section.
     bool is_watched() const {
         // SYNC watch.look: the words were changed before; pairs with watch.arm.
-        return change_ && ((change_->watch.load(std::memory_order_seq_cst) & kArmed) != 0 || always_wakes_);
+        return change_ && ((change_->watch.load(std::memory_order_seq_cst) & kArmed) != 0 || tells_readers_);
     }
 
-    // A thread of this process owns the mutex and lives.
+    // A thread of this process owns the mutex and lives: the kernel will look at its node.
     bool is_owned_here() const;
 
   private:
@@ -86,7 +86,8 @@ class SyncCore {
     Kind kind_ = Kind::mutex;
     std::uint32_t parameter_ = 0;  // checked, and never read again
     bool may_write_ = false;
-    bool always_wakes_ = false;
+    bool always_wakes_ = false;   // some wait for it who may only read
+    bool tells_readers_ = false;  // some may watch it who may only read
     os::Mapping pages_;  // of an open file of its own, which holds nothing: the handles hold the object
     SyncBlock* block_ = nullptr;
     ChangeWords* change_ = nullptr;  // of a named object

@@ -43,13 +43,13 @@ Result<Event> Event::open_in(const Section& section, std::uint64_t offset_bytes)
 Reset Event::reset_kind() const { return core_ && core_->is_manual() ? Reset::manual : Reset::automatic; }
 
 Result<void> Event::set() const {
-    COMAP_TRY(require_usable(true));
+    if (!is_writable()) [[unlikely]] return unusable();
     core_->event().set(core_->always_wakes());
-    return tell_watchers();
+    return core_->is_watched() ? tell_watchers() : Result<void>();
 }
 
 Result<void> Event::reset() const {
-    COMAP_TRY(require_usable(true));
+    if (!is_writable()) [[unlikely]] return unusable();
     for (std::uint32_t attempt = 0; !core_->event().reset(); ++attempt) {
         if (attempt == kResetAttempts)
             return fail(Code::busy, 0, object_->name(), "the event '", shown(object_->name()),
@@ -61,7 +61,7 @@ Result<void> Event::reset() const {
 }
 
 Result<void> Event::pulse() const {
-    COMAP_TRY(require_usable(true));
+    if (!is_writable()) [[unlikely]] return unusable();
     if (core_->is_manual()) {
         core_->event().pulse_manual();
         return {};
@@ -80,7 +80,10 @@ Result<bool> Event::is_set() const {
 }
 
 Result<Acquired> Event::wait(Deadline deadline) const {
-    COMAP_TRY(require_usable(!core_ || !core_->is_manual()));
+    if (!is_writable()) [[unlikely]] {
+        if (!core_ || !core_->is_manual()) return unusable();
+        COMAP_TRY(object_->require_waitable());
+    }
     if (core_->is_manual() ? core_->event().is_set() : core_->event().take() == Take::taken) return Acquired::acquired;
     return SyncObject::wait(deadline);
 }

@@ -42,16 +42,32 @@ Result<Mutex> Mutex::open_or_create_in(const Section& section, std::uint64_t off
 }
 
 Result<Acquired> Mutex::lock(Deadline deadline) const {
-    COMAP_TRY(require_usable(true));
+    if (is_writable() && core_->mutex().take_if_quiet()) [[likely]] return Acquired::acquired;
+    return lock_slowly(deadline);
+}
+
+Result<Acquired> Mutex::lock_slowly(Deadline deadline) const {
+    if (!is_writable()) return unusable();
     const Take end = core_->mutex().take(0);
-    if (end == Take::taken) [[likely]] return Acquired::acquired;
+    if (end == Take::taken) return Acquired::acquired;
     if (end == Take::taken_abandoned) return Acquired::acquired_abandoned;
     return wait(deadline);
 }
 
-Result<void> Mutex::unlock_how(bool as_abandoned) const {
-    COMAP_TRY(require_usable(true));
-    switch (core_->mutex().unlock(as_abandoned)) {
+Result<void> Mutex::unlock() const {
+    Result<void> done;  // not {}, which would fill it with zeros first
+    const Unlock end = is_writable() ? core_->mutex().unlock() : Unlock::not_owner;
+    if (end != Unlock::unlocked) [[unlikely]] done = unlocked(end);
+    return done;
+}
+
+Result<void> Mutex::unlock_abandoned() const {
+    return unlocked(is_writable() ? core_->mutex().unlock(true) : Unlock::not_owner);
+}
+
+Result<void> Mutex::unlocked(internal::Unlock end) const {
+    if (!is_writable()) return unusable();
+    switch (end) {
         case Unlock::unlocked:
         case Unlock::still_locked:
             return {};
@@ -63,10 +79,8 @@ Result<void> Mutex::unlock_how(bool as_abandoned) const {
     return damaged();
 }
 
-Result<void> Mutex::unlock() const { return unlock_how(false); }
-Result<void> Mutex::unlock_abandoned() const { return unlock_how(true); }
 bool Mutex::is_owned() const { return core_ && core_->mutex().is_mine(); }
-bool Mutex::was_abandoned() const { return is_owned() && core_->mutex().record->was_abandoned.load(std::memory_order_relaxed); }
+bool Mutex::was_abandoned() const { return is_owned() && core_->mutex().was_abandoned(); }
 
 bool Mutex::try_lock_before(Deadline deadline) const {
     for (;;) {

@@ -61,7 +61,7 @@ Result<std::uint32_t> Semaphore::count() const {
 }
 
 Result<std::uint32_t> Semaphore::release(std::int64_t count) const {
-    COMAP_TRY(require_usable(true));
+    if (!is_writable()) [[unlikely]] return unusable();
     const auto refuse = [&](Code code, std::string_view why) {
         return fail(code, 0, object_->name(), count, " tokens cannot be released to the semaphore '", shown(object_->name()), "': ", why);
     };
@@ -70,7 +70,7 @@ Result<std::uint32_t> Semaphore::release(std::int64_t count) const {
     std::uint32_t before = 0;
     switch (core_->semaphore().release(static_cast<std::uint32_t>(count), before)) {
         case Release::released:
-            COMAP_TRY(tell_watchers());
+            if (core_->is_watched()) COMAP_TRY(tell_watchers());
             return before;
         case Release::beyond_maximum:
             return refuse(Code::limit_reached, cat("its maximum is ", core_->maximum()));
@@ -81,7 +81,7 @@ Result<std::uint32_t> Semaphore::release(std::int64_t count) const {
 }
 
 Result<Acquired> Semaphore::acquire(Deadline deadline) const {
-    COMAP_TRY(require_usable(true));
+    if (!is_writable()) [[unlikely]] return unusable();
     if (core_->semaphore().take() == Take::taken) return Acquired::acquired;
     return wait(deadline);
 }

@@ -124,12 +124,9 @@ Result<ObjectInfo> SyncObject::info() const { return object_ ? object_->info() :
 Result<void> SyncObject::set_keep(bool keep) { return object_ ? object_->set_keep(keep) : closed(); }
 Result<int> SyncObject::share_descriptor(Access access) const { return object_ ? object_->share_descriptor(access) : closed(); }
 
-Result<void> SyncObject::require_usable(bool for_writing) const {
-    if (!core_) [[unlikely]] return closed();
-    if (for_writing && access_ != Access::read_write) [[unlikely]]
-        return fail(Code::permission_denied, 0, object_->name(), "the ", kind_name(core_->kind()), " '", shown(object_->name()), "' was opened for reading only");
-    if (!for_writing && core_->kind() == Kind::event && access_ != Access::read_write) return object_->require_waitable();
-    return {};
+tl::unexpected<Error> SyncObject::unusable() const {
+    if (!core_) return closed();
+    return fail(Code::permission_denied, 0, object_->name(), "the ", kind_name(core_->kind()), " '", shown(object_->name()), "' was opened for reading only");
 }
 
 tl::unexpected<Error> SyncObject::damaged() const {
@@ -137,11 +134,7 @@ tl::unexpected<Error> SyncObject::damaged() const {
                 "' is damaged: somebody wrote over its words; end its holders, or remove it with `comap rm` and create it anew");
 }
 
-// After a change of its words, which a watcher looks at after arming: one of the two sees the other.
-Result<void> SyncObject::tell_watchers() const {
-    if (!core_->is_watched()) [[likely]] return {};
-    return object_->publish();
-}
+Result<void> SyncObject::tell_watchers() const { return object_->publish(); }
 
 Result<Acquired> SyncObject::wait(Deadline deadline) const {
     WaitPoint<os::Machine> point = core_->point();

@@ -58,9 +58,10 @@ Result<void> check_count(std::size_t count) {
     return fail(Code::invalid_argument, 0, "", count == 0 ? std::string("the list to wait for is empty") : cat("a list of ", count, " objects to wait for is too long: at most ", kWaitMax));
 }
 
-// The first look of wait_any, before anything is prepared for waiting.
-Result<Take> take_now(const Waitable& one) {
-    if (one.core()) return one.core()->take();
+// Nothing to check, without making a Result to say so.
+bool is_plain(const Waitable& one) { return one.core() && one.access() == Access::read_write; }
+
+Result<Take> look_for_change(const Waitable& one) {
     COMAP_GET(const HeaderPage* const page, one.object()->page());
     return current_version(page->change) != (one.seen() & kVersionMask) ? Take::taken : Take::not_ready;
 }
@@ -98,8 +99,8 @@ Result<Waited> finished(const WaitResult& result, std::span<const Waitable> obje
             break;
     }
     const Waitable& damaged = objects[result.index];
-    return fail(Code::corrupt, 0, damaged.object()->name(), "entry ", result.index, " of the list to wait for, '", shown(damaged.object()->name()),
-                "', is damaged: somebody wrote over its words");
+    return fail(Code::corrupt, 0, damaged.object()->name(), "'", shown(damaged.object()->name()), "' (at ", result.index,
+                " in the list to wait for) is damaged: somebody wrote over its words");
 }
 
 }  // namespace
@@ -112,9 +113,16 @@ Waitable::Waitable(const Text& text, std::uint32_t seen) : object_(text.object()
 
 Result<Waited> wait_any(std::span<const Waitable> objects, Deadline deadline) {
     COMAP_TRY(check_count(objects.size()));
-    for (const Waitable& one : objects) COMAP_TRY(check(one));
+    for (const Waitable& one : objects)
+        if (!is_plain(one)) COMAP_TRY(check(one));
+    // The first look, before anything is prepared for waiting.
     for (std::size_t i = 0; i < objects.size(); ++i) {
-        COMAP_GET(const Take end, take_now(objects[i]));
+        Take end = Take::not_ready;
+        if (objects[i].core()) {
+            end = objects[i].core()->take();
+        } else {
+            COMAP_GET(end, look_for_change(objects[i]));
+        }
         if (end == Take::taken) return Waited{Acquired::acquired, i};
         if (end == Take::taken_abandoned) return Waited{Acquired::acquired_abandoned, i};
     }
@@ -145,7 +153,8 @@ Result<Waited> wait_all(std::span<const Waitable> objects, Deadline deadline) {
     const auto twice = std::adjacent_find(listed.begin(), listed.end(), [](const Place& a, const Place& b) { return a.key == b.key; });
     if (twice != listed.end()) {
         const auto [first, second] = std::minmax(twice[0].index, twice[1].index);
-        return fail(Code::invalid_argument, 0, objects[first].object()->name(), "entries ", first, " and ", second, " of the list to wait for are the same object");
+        return fail(Code::invalid_argument, 0, objects[first].object()->name(), "'", shown(objects[first].object()->name()),
+                    "' is in the list to wait for twice (at ", first, " and ", second, ")");
     }
     if (reserves && objects.size() > 1 && !can_own_lock_words())
         return fail(Code::unsupported, 0, "", "waiting for all of several objects needs a 64-bit program, the GNU C library and 4 KiB pages");

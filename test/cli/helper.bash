@@ -42,6 +42,8 @@ eventually() {
 background() {
     local output=$1
     shift
+    : >"$output.out"  # nobody reads what an earlier one wrote
+    : >"$output.err"
     "$@" >"$output.out" 2>"$output.err" 3>&- &
     CHILD=$!
     CHILDREN+=("$CHILD")
@@ -61,6 +63,27 @@ ends_with() {
 }
 
 is_gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# Not there, or only until its parent has asked for its exit status.
+has_ended() { ! grep -qs '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status"; }
+
+# has_state NAME TEXT: what ls says of it.
+has_state() { [ "$(comap ls --noheadings -o state "$1")" = "$2" ]; }
+
+# waits_for NAME PID: the process sleeps on the object. Where /proc hides what threads do: it holds the object, and is asleep now.
+waits_for() {
+    local waiters
+    waiters=$(comap ls --noheadings -o waiters "$1")
+    [[ ,$waiters, != *",$2,"* ]] || return 0
+    [[ $waiters == *"?"* ]] && comap who -t "$1" | grep -qx "$2" && grep -q '^State:[[:space:]]*S' "/proc/$2/status"
+}
+
+# hold_lock NAME OPTION...: a process that owns a mutex, and its command; $CHILD is its pid, $COMMAND that of the command.
+hold_lock() {
+    background "$WORK/owner" "$COMAP_BIN" lock "$@" -- sh -c 'echo "$$"; exec sleep 1000'
+    eventually grep -q . "$WORK/owner.out"
+    COMMAND=$(cat "$WORK/owner.out")
+}
 
 has_object() { comap stat "$1"; }
 has_no_object() { ! comap stat "$1"; }

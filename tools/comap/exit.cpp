@@ -18,6 +18,8 @@ int exit_code(Code code) {
         case Code::kind_mismatch:
         case Code::layout_mismatch:
         case Code::too_long:
+        case Code::not_owner:
+        case Code::limit_reached:
         case Code::busy: return kNegative;
         case Code::invalid_argument: return kUsage;
         case Code::permission_denied:

@@ -9,12 +9,12 @@
 namespace comap::tool {
 
 inline constexpr int kOk = 0;
-inline constexpr int kNegative = 1;       // not found, exists, busy, does not fit
+inline constexpr int kNegative = 1;       // not found, exists, busy, locked, does not fit
 inline constexpr int kUsage = 2;
 inline constexpr int kEnvironment = 3;    // permission, limits, space, the system
-inline constexpr int kDamaged = 4;        // corrupt, changed underneath, of another format
+inline constexpr int kDamaged = 4;        // corrupt, abandoned, changed underneath, of another format
 inline constexpr int kTimedOut = 124;
-inline constexpr int kRunFailed = 125;    // `run` itself failed
+inline constexpr int kRunFailed = 125;    // `run` or `lock` itself failed
 inline constexpr int kCannotExecute = 126;
 inline constexpr int kCommandNotFound = 127;
 inline constexpr int kSignalBase = 128;

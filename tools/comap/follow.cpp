@@ -56,7 +56,7 @@ int fail_followed(Followed end, const std::string& name) {
 }
 
 Deadline deadline_after(std::optional<double> seconds) {
-    if (!seconds || *seconds > 1e9) return Deadline::forever();
+    if (!seconds || !(*seconds < 1e9)) return Deadline::forever();
     return Deadline::after(std::chrono::nanoseconds(static_cast<std::int64_t>(*seconds * 1e9)));
 }
 

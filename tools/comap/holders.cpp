@@ -2,13 +2,9 @@
 #include "holders.hpp"
 
 #include <cerrno>
-#include <charconv>
-#include <functional>
-#include <memory>
 #include <optional>
 #include <string_view>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -20,21 +16,6 @@
 
 namespace comap::tool {
 namespace {
-
-std::string proc_path(int pid, std::string_view rest) { return fmt::format("/proc/{}/{}", pid, rest); }
-
-// Calls `visit` for each entry that is a number. Returns errno of opening the directory, or 0.
-int for_each_number(const std::string& directory_path, const std::function<void(int directory, int number)>& visit) {
-    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(directory_path.c_str()), ::closedir);
-    if (!directory) return errno;
-    while (const dirent* const entry = ::readdir(directory.get())) {
-        const std::string_view name = entry->d_name;
-        int number = 0;
-        const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-        if (error == std::errc{} && end == name.data() + name.size()) visit(::dirfd(directory.get()), number);
-    }
-    return 0;
-}
 
 // The file behind a descriptor of /proc/PID/fd. Asks no server of a network file system.
 std::optional<FileId> descriptor_file(int directory, int number) {
@@ -49,31 +30,6 @@ std::optional<FileId> descriptor_file(int directory, int number) {
 bool has_holder_lock(int pid, int number) {
     const auto text = file_text(proc_path(pid, fmt::format("fdinfo/{}", number)));
     return text && text->find("OFDLCK") != std::string::npos;
-}
-
-std::string_view next_word(std::string_view& rest) {
-    const auto first = rest.find_first_not_of(' ');
-    if (first == std::string_view::npos) return rest = {};
-    const auto word = rest.substr(first, rest.substr(first).find(' '));
-    rest.remove_prefix(first + word.size());
-    return word;
-}
-
-std::uint64_t number_of(std::string_view digits, int base) {
-    std::uint64_t number = 0;
-    std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
-    return number;
-}
-
-// A line of /proc/PID/maps: "from-to rw-s offset major:minor inode path"
-FileId mapped_file(std::string_view line) {
-    for (int i = 0; i < 3; ++i) next_word(line);
-    const auto device = next_word(line);
-    const auto inode = number_of(next_word(line), 10);
-    const auto colon = std::min(device.find(':'), device.size());
-    const auto minor = device.substr(std::min(colon + 1, device.size()));
-    return {::makedev(static_cast<unsigned>(number_of(device.substr(0, colon), 16)), static_cast<unsigned>(number_of(minor, 16))),
-            inode};
 }
 
 }  // namespace
@@ -102,13 +58,9 @@ void HolderScan::visit_descriptors(int pid) {
 }
 
 void HolderScan::visit_maps(int pid) {
-    const auto text = file_text(proc_path(pid, "maps"));
-    if (!text) return;
-    for (std::string_view rest = *text; !rest.empty();) {
-        const auto line = rest.substr(0, rest.find('\n'));
-        if (Holder* const holder = find(mapped_file(line), pid)) holder->has_view = true;
-        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    }
+    for_each_mapped_range(pid, [&](const MappedRange& range) {
+        if (Holder* const holder = find(range.file, pid)) holder->has_view = true;
+    });
 }
 
 Holder* HolderScan::find(const FileId& id, int pid) {
@@ -151,8 +103,9 @@ std::string process_user(int pid) {
     return ::stat(fmt::format("/proc/{}", pid).c_str(), &state) == 0 ? user_name(state.st_uid) : "?";
 }
 
-std::string holders_text(const ObjectInfo& info) {
-    const auto scan = HolderScan::of({&info, 1});
+std::string holders_text(const ObjectInfo& info) { return holders_text(info, HolderScan::of({&info, 1})); }
+
+std::string holders_text(const ObjectInfo& info, const HolderScan& scan) {
     if (scan.is_hidden(info)) return "processes that cannot be seen from here (another user's, or in another container)";
     std::string text;
     for (const auto& [pid, holder] : scan.holders(info))

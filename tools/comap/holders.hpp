@@ -12,23 +12,15 @@
 
 #include <comap/context.hpp>
 
+#include "proc.hpp"
+
 namespace comap::tool {
-
-struct FileId {
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
-    bool operator==(const FileId&) const = default;
-};
-
-struct FileIdHash {
-    std::size_t operator()(const FileId& id) const { return (id.inode * 0x9e37'79b9'7f4a'7c15u) ^ id.device; }
-};
 
 FileId file_id(const ObjectInfo& info);
 
 struct Holder {
     bool has_handle = false;
-    bool has_view = false;
+    bool has_view = false;  // maps it; what uses a mutex, an event or a semaphore always does
 };
 
 using HoldersByPid = std::map<int, Holder>;
@@ -62,6 +54,7 @@ std::string command_line(int pid);  // "python3 camera.py"; the name if there is
 std::string process_user(int pid);  // "alice"
 
 // "123 (publisher), 456 (comap)", or a sentence about those who cannot be seen. Empty for an object that nobody holds.
+std::string holders_text(const ObjectInfo& info, const HolderScan& scan);
 std::string holders_text(const ObjectInfo& info);
 
 // After already_exists: says who holds it, if anybody does.

@@ -33,6 +33,11 @@ CLI::Option* add_mode(CLI::App* command, std::uint32_t& mode) {
     return add_parsed(command, "--mode", mode, "Who may open it: octal permission bits (default 0600)", parse_mode)->type_name("MODE");
 }
 
+CLI::Option* add_mode(CLI::App* command, std::optional<std::uint32_t>& mode) {
+    return add_parsed(command, "--mode", mode, "Who may open it, if it is made now: octal permission bits (default 0600)", parse_mode)
+        ->type_name("MODE");
+}
+
 CLI::Option* add_name(CLI::App* command, std::string& name) {
     return command->add_option("NAME", name, "Name of the object: prices, Local\\prices, Global\\prices")->required()->type_name("");
 }

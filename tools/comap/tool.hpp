@@ -52,6 +52,7 @@ CLI::Option* add_size(CLI::App* command, const std::string& names, std::uint64_t
 CLI::Option* add_size(CLI::App* command, const std::string& names, std::optional<std::uint64_t>& size_bytes,
                       const std::string& help);
 CLI::Option* add_mode(CLI::App* command, std::uint32_t& mode);
+CLI::Option* add_mode(CLI::App* command, std::optional<std::uint32_t>& mode);  // if it is made now
 CLI::Option* add_name(CLI::App* command, std::string& name);
 
 // "--file PATH", for sections whose own path cannot be believed.
@@ -68,6 +69,11 @@ void add_stat(CLI::App& app, Tool& tool);
 void add_who(CLI::App& app, Tool& tool);
 void add_rm(CLI::App& app, Tool& tool);
 void add_run(CLI::App& app, Tool& tool);
+void add_lock(CLI::App& app, Tool& tool);
+void add_mutex(CLI::App& app, Tool& tool);
+void add_event(CLI::App& app, Tool& tool);
+void add_sem(CLI::App& app, Tool& tool);
+void add_wait(CLI::App& app, Tool& tool);
 void add_gc(CLI::App& app, Tool& tool);
 void add_janitor(CLI::App& app, Tool& tool);
 void add_doctor(CLI::App& app, Tool& tool);

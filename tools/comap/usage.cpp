@@ -17,7 +17,9 @@ constexpr const char* kExamples =
     "  comap watch greeting              print each new value, without polling\n"
     "  comap create frames 64M --hold    shared memory, until Ctrl-C\n"
     "  comap ls                          what there is\n"
-    "  comap who frames                  who holds it\n";
+    "  comap who frames                  who holds it\n"
+    "  comap lock backup -- ./job        run it while nobody else has that lock\n"
+    "  comap wait ready                  until an event is set\n";
 
 // Thrown by -h, of the tool or of a command; CLI11 passes it on to whoever parses.
 struct ShortHelp {
@@ -64,7 +66,7 @@ int wrong_line(const CLI::App& app, const CLI::ParseError& error) {
 
 void add_all(CLI::App& app, Tool& tool) {
     for (const auto add : {add_create, add_put, add_get, add_watch, add_hexdump, add_ls, add_stat, add_who, add_rm, add_run,
-                           add_gc, add_janitor, add_doctor, add_limits, add_setup_global, add_completion})
+                           add_lock, add_mutex, add_event, add_sem, add_wait, add_gc, add_janitor, add_doctor, add_limits, add_setup_global, add_completion})
         add(app, tool);
 }
 

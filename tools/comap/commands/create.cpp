@@ -3,10 +3,9 @@
 #include <csignal>
 
 #include "exit.hpp"
-#include "holders.hpp"
+#include "making.hpp"
 #include "signals.hpp"
 #include "tool.hpp"
-#include "unicode.hpp"
 
 namespace comap::tool {
 namespace {
@@ -24,23 +23,13 @@ struct Options {
     CreateOptions create;
 };
 
-int fail_to_create(Tool& tool, const Options& options, const Error& error) {
-    const int status = fail(error);
-    if (error.code == Code::already_exists) say_who_holds(tool.context, options.name);
-    return status;
-}
-
 int run(Tool& tool, const Options& options) {
     if (!options.hold && !options.create.keep)
-        return fail_usage("create: an object that nobody holds ends at once, so give --hold (to hold it until a signal comes) "
-                          "or --keep (to let it stay until it is removed)");
+        return fail_usage("create: " + std::string(kNeedsHolder));
     const HeldSignals signals({SIGINT, SIGTERM, SIGHUP});
     const auto section = Section::create(options.name, options.size_bytes, options.create, tool.context);
-    if (!section) return fail_to_create(tool, options, section.error());
-    if (!options.hold) return kOk;
-    tool.out.print("holding {}\n", escaped(options.name));
-    if (tool.out.flush()) signals.wait();
-    return kOk;
+    if (!section) return fail_to_make(tool, options.name, section.error());
+    return options.hold ? hold(tool, options.name, signals) : kOk;
 }
 
 }  // namespace

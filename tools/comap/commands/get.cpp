@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "exit.hpp"
+#include "kinds.hpp"
 #include "opened.hpp"
 #include "progress.hpp"
 #include "system.hpp"
@@ -67,7 +68,7 @@ int print_all(Tool& tool, const Options& options, const Section& section) {
 
 int run(Tool& tool, const Options& options) {
     const auto opened = open_to_read(tool, options.name, options.file);
-    if (!opened) return fail(opened.error());
+    if (!opened) return fail_kind(tool.context, opened.error());
     return std::visit([&](const auto& object) { return print_all(tool, options, object); }, *opened);
 }
 

@@ -6,6 +6,7 @@
 #include "follow.hpp"
 #include "format.hpp"
 #include "hex.hpp"
+#include "kinds.hpp"
 #include "system.hpp"
 #include "tool.hpp"
 #include "unicode.hpp"
@@ -76,7 +77,7 @@ int follow(Tool& tool, const Options& options, const Section& section, std::uint
 
 int run(Tool& tool, const Options& options) {
     const auto section = Section::open(options.name, {.access = Access::read_only, .owner_uid = {}, .file = options.file}, tool.context);
-    if (!section) return fail(section.error());
+    if (!section) return fail_kind(tool.context, section.error());
     const auto seen = section->version();
     if (!seen) return fail(seen.error());
     const auto goes_on = dump(tool, options, *section);

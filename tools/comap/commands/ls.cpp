@@ -6,8 +6,10 @@
 
 #include <fmt/format.h>
 
+#include "activity.hpp"
 #include "exit.hpp"
 #include "format.hpp"
+#include "kinds.hpp"
 #include "listing.hpp"
 #include "object_json.hpp"
 #include "system.hpp"
@@ -44,6 +46,7 @@ struct Column {
     std::string_view name;
     bool is_number;
     std::string (*text)(const Row& row);
+    bool needs_scan = false;
 };
 
 std::string yes_or_no(bool value) { return value ? "yes" : "no"; }
@@ -54,17 +57,46 @@ std::string holders_column(const Row& row) {
     return pids.empty() ? "-" : fmt::format("{}", fmt::join(pids, ","));
 }
 
+// What only sections have.
+std::string of_section(const Row& row, const std::string& text) { return is_section(row.info) ? text : "-"; }
+
+std::string size_column(const Row& row) {
+    return of_section(row, row.bytes ? std::to_string(row.info.size_bytes) : human_size(row.info.size_bytes));
+}
+
+std::string state_column(const Row& row) {
+    const auto state = row.info.presence == Presence::dead ? "" : sync_state(row.info);
+    return fmt::format("{}{}{}", state_name(row.info.presence), state.empty() ? "" : ", ", state);
+}
+
+std::string owner_column(const Row& row) {
+    if (row.info.owner_thread == 0) return "-";
+    const auto pid = owner_pid(activities(row.info, row.scan.holders(row.info)));
+    return pid ? std::to_string(*pid) : "?";
+}
+
+std::string waiters_column(const Row& row) {
+    if (row.scan.is_hidden(row.info)) return "?";
+    const auto doing = activities(row.info, row.scan.holders(row.info));
+    const auto pids = waiting_pids(doing, Seen::yes);
+    const bool is_all = waiting_pids(doing, Seen::unknown).empty();
+    if (pids.empty()) return is_all ? "-" : "?";
+    return fmt::format("{}{}", fmt::join(pids, ","), is_all ? "" : ",?");
+}
+
 std::string file_column(const Row& row) { return row.info.file.empty() ? "-" : escaped(row.info.file); }
 
 constexpr std::array kColumns = {
     Column{"name", false, [](const Row& row) { return escaped(row.info.name); }},
     Column{"kind", false, [](const Row& row) { return std::string(kind_name(row.info.kind)); }},
-    Column{"layout", false, [](const Row& row) { return std::string(layout_name(row.info.layout)); }},
-    Column{"size", true, [](const Row& row) { return row.bytes ? std::to_string(row.info.size_bytes) : human_size(row.info.size_bytes); }},
-    Column{"version", true, [](const Row& row) { return std::to_string(row.info.version); }},
-    Column{"state", false, [](const Row& row) { return std::string(state_name(row.info.presence)); }},
+    Column{"layout", false, [](const Row& row) { return of_section(row, std::string(layout_name(row.info.layout))); }},
+    Column{"size", true, size_column},
+    Column{"version", true, [](const Row& row) { return of_section(row, std::to_string(row.info.version)); }},
+    Column{"state", false, state_column},
     Column{"mode", false, [](const Row& row) { return octal(row.info.mode); }},
-    Column{"holders", false, holders_column},
+    Column{"holders", false, holders_column, true},
+    Column{"owner", true, owner_column, true},
+    Column{"waiters", false, waiters_column, true},
     Column{"keep", false, [](const Row& row) { return yes_or_no(row.info.keep); }},
     Column{"lazy", false, [](const Row& row) { return yes_or_no(row.info.lazy); }},
     Column{"uid", true, [](const Row& row) { return std::to_string(row.info.uid); }},
@@ -105,8 +137,8 @@ std::optional<Columns> parse_columns(const std::string& text) {
     return columns;
 }
 
-bool shows_holders(const Columns& columns) {
-    return std::any_of(columns.begin(), columns.end(), [](const Column* column) { return column->name == "holders"; });
+bool need_scan(const Columns& columns) {
+    return std::any_of(columns.begin(), columns.end(), [](const Column* column) { return column->needs_scan; });
 }
 
 std::vector<ObjectInfo> readable(const std::vector<ListEntry>& entries) {
@@ -165,7 +197,7 @@ std::vector<std::string> cells(const ListEntry& entry, const Columns& columns, c
 }
 
 void print_table(Output& out, const std::vector<ListEntry>& entries, const Columns& columns, const Options& options) {
-    const auto scan = shows_holders(columns) ? HolderScan::of(readable(entries)) : HolderScan{};
+    const auto scan = need_scan(columns) ? HolderScan::of(readable(entries)) : HolderScan{};
     std::vector<TableColumn> headings;
     for (const Column* const column : columns) headings.push_back({upper(column->name), column->is_number});
     Table table(std::move(headings));

@@ -9,6 +9,7 @@
 
 #include "exit.hpp"
 #include "input.hpp"
+#include "kinds.hpp"
 #include "progress.hpp"
 #include "tool.hpp"
 
@@ -29,6 +30,7 @@ struct Options {
     std::string value = "-";
     std::optional<std::uint64_t> at;
     TextOptions text;
+    std::optional<std::uint32_t> mode;
     std::uint64_t capacity_bytes = TextOptions{}.capacity_bytes;
     std::string file;
 };
@@ -83,12 +85,13 @@ std::uint64_t room_for_text(Tool& tool, const Options& options) {
 int put_text(Tool& tool, Options options) {
     if (options.capacity_bytes > UINT32_MAX)
         return fail_usage(fmt::format("put: --capacity {}: a text has room for {} bytes at most", options.capacity_bytes, UINT32_MAX));
+    options.text.mode = options.mode.value_or(options.text.mode);
     options.text.capacity_bytes = static_cast<std::uint32_t>(options.capacity_bytes);
     const auto value = value_of(options, room_for_text(tool, options));
     if (!value) return fail(value.error());
     const auto done = set_or_create(tool, options, *value);
     if (done) return kOk;
-    const int status = fail(done.error());
+    const int status = fail_kind(tool.context, done.error());
     if (done.error().code == Code::layout_mismatch) message("to write raw bytes into a section, give --at OFFSET");
     return status;
 }
@@ -138,7 +141,7 @@ Result<void> put_bytes(Tool& tool, const Options& options) {
 int run(Tool& tool, const Options& options) {
     if (!options.at) return put_text(tool, options);
     const auto done = put_bytes(tool, options);
-    return done ? kOk : fail(done.error());
+    return done ? kOk : fail_kind(tool.context, done.error());
 }
 
 }  // namespace
@@ -148,7 +151,7 @@ void add_put(CLI::App& app, Tool& tool) {
     add_name(command, options.name);
     command->add_option("VALUE", options.value, "The value; '-' or none: standard input, exactly as it is")->type_name("");
     add_size(command, "--at", options.at, "Write raw bytes there, into a section that exists, and publish");
-    add_mode(command, options.text.mode)->description("Who may open it, if it is made now: octal permission bits (default 0600)");
+    add_mode(command, options.mode);
     add_size(command, "--capacity", options.capacity_bytes, "Longest value, if it is made now (default 64K)");
     add_expected_file(command, options.file);
 }

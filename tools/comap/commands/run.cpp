@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // run: holds sections for as long as a command runs.
-#include <cerrno>
 #include <csignal>
 #include <vector>
 
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "child.hpp"
 #include "exit.hpp"
 #include "format.hpp"
 #include "holders.hpp"
 #include "signals.hpp"
-#include "system.hpp"
 #include "tool.hpp"
 
 namespace comap::tool {
@@ -64,57 +60,6 @@ Result<std::vector<Section>> create_all(Tool& tool, const std::vector<Wanted>& a
     return sections;
 }
 
-// The child gets the signals as we got them.
-class SpawnAttributes {
-  public:
-    explicit SpawnAttributes(const sigset_t& mask) {
-        sigset_t defaults;
-        ::sigemptyset(&defaults);
-        for (const int signal_number : {SIGPIPE, SIGBUS}) ::sigaddset(&defaults, signal_number);
-        ::posix_spawnattr_init(&attributes_);
-        ::posix_spawnattr_setsigmask(&attributes_, &mask);
-        ::posix_spawnattr_setsigdefault(&attributes_, &defaults);
-        ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    }
-    ~SpawnAttributes() { ::posix_spawnattr_destroy(&attributes_); }
-    SpawnAttributes(const SpawnAttributes&) = delete;
-    SpawnAttributes& operator=(const SpawnAttributes&) = delete;
-    const posix_spawnattr_t* get() const { return &attributes_; }
-
-  private:
-    posix_spawnattr_t attributes_;
-};
-
-// Returns errno, or 0.
-int spawn(const std::vector<std::string>& command, const sigset_t& mask, pid_t& child) {
-    std::vector<char*> arguments;
-    for (const auto& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
-    arguments.push_back(nullptr);
-    const SpawnAttributes attributes(mask);
-    return ::posix_spawnp(&child, arguments[0], nullptr, attributes.get(), arguments.data(), environ);
-}
-
-int fail_to_spawn(const std::string& command, int error) {
-    fail_system(fmt::format("run: {}", command), error);
-    return error == ENOENT ? kCommandNotFound : kCannotExecute;
-}
-
-int status_of(int wait_status) {
-    return WIFSIGNALED(wait_status) ? kSignalBase + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
-}
-
-// A signal of the terminal goes to the child anyway: it is in our process group.
-bool is_for_us_alone(const siginfo_t& info) { return info.si_code <= 0; }
-
-int wait_for(pid_t child, const HeldSignals& signals) {
-    for (;;) {
-        const siginfo_t info = signals.wait();
-        int status = 0;
-        if (info.si_signo == SIGCHLD && ::waitpid(child, &status, WNOHANG) == child) return status_of(status);
-        if (info.si_signo != SIGCHLD && is_for_us_alone(info)) ::kill(child, info.si_signo);
-    }
-}
-
 int run(Tool& tool, const Options& options) {
     const auto wanted = parse_sections(options.sections);
     if (!wanted) return fail(wanted.error());
@@ -125,9 +70,8 @@ int run(Tool& tool, const Options& options) {
         if (sections.error().code == Code::already_exists) say_who_holds(tool.context, sections.error().object);
         return kRunFailed;
     }
-    pid_t child = 0;
-    const int error = spawn(options.command, signals.mask_before(), child);
-    return error == 0 ? wait_for(child, signals) : fail_to_spawn(options.command[0], error);
+    const auto child = spawn(options.command, signals, WithoutUs::goes_on);
+    return child.os_error == 0 ? wait_for(child.pid, signals) : fail_to_spawn("run", options.command[0], child.os_error);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "exit.hpp"
 #include "follow.hpp"
+#include "kinds.hpp"
 #include "object_json.hpp"
 #include "opened.hpp"
 #include "tool.hpp"
@@ -74,7 +75,7 @@ int follow(Tool& tool, const Options& options, const Object& object, Follower& f
 
 int run(Tool& tool, const Options& options) {
     const auto opened = open_to_read(tool, options.name, options.file);
-    if (!opened) return fail(opened.error());
+    if (!opened) return fail_kind(tool.context, opened.error());
     return std::visit(
         [&](const auto& object) {
             const auto version = object.version();

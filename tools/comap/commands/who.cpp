@@ -2,8 +2,11 @@
 // who: the processes that hold an object.
 #include <fmt/format.h>
 
+#include "activity.hpp"
 #include "exit.hpp"
 #include "holders.hpp"
+#include "kinds.hpp"
+#include "object_json.hpp"
 #include "table.hpp"
 #include "tool.hpp"
 #include "unicode.hpp"
@@ -14,15 +17,19 @@ namespace {
 constexpr CommandText kText = {
     "who", "The processes that hold an object",
     "  comap who frames\n"
-    "  kill $(comap who -t frames)\n"};
+    "  comap who backup                 who owns the mutex, and who waits for it\n"
+    "  kill $(comap who -t frames)\n"
+    "  comap who frames --json\n"};
 
 struct Options {
     std::string name;
     bool terse = false;
     bool noheadings = false;
+    bool json = false;
 };
 
-std::string how(const Holder& holder) {
+std::string how(const ObjectInfo& info, const Holder& holder) {
+    if (!is_section(info)) return holder.has_handle ? "handle" : "-";
     if (holder.has_handle && holder.has_view) return "handle,view";
     return holder.has_view ? "view" : "handle";
 }
@@ -31,11 +38,38 @@ void print_terse(Output& out, const HoldersByPid& holders) {
     for (const auto& [pid, holder] : holders) out.print("{}\n", pid);
 }
 
-void print_table(Output& out, const HoldersByPid& holders, bool with_headings) {
-    Table table({{"PID", true}, {"USER"}, {"HOLDS"}, {"COMMAND"}});
+// For sections only what is seen: nobody has to sleep on one to wait for it.
+std::string what(const ObjectInfo& info, const Activity& activity) {
+    const bool owns = activity.owns == Seen::yes;
+    const bool waits = activity.waits == Seen::yes;
+    if (owns || waits) return fmt::format("{}{}{}", owns ? "owns" : "", owns && waits ? "," : "", waits ? "waits" : "");
+    const bool is_unknown = activity.owns == Seen::unknown || activity.waits == Seen::unknown;
+    return is_unknown && !is_section(info) ? "?" : "-";
+}
+
+void print_table(Output& out, const ObjectInfo& info, const HoldersByPid& holders, bool with_headings) {
+    const auto doing = activities(info, holders);
+    Table table({{"PID", true}, {"USER"}, {"HOLDS"}, {"DOES"}, {"COMMAND"}});
     for (const auto& [pid, holder] : holders)
-        table.add({std::to_string(pid), escaped(process_user(pid)), how(holder), escaped(command_line(pid))});
+        table.add({std::to_string(pid), escaped(process_user(pid)), how(info, holder), what(info, doing.at(pid)), escaped(command_line(pid))});
     table.print(out, with_headings);
+}
+
+Json seen_json(Seen seen) { return seen == Seen::unknown ? Json(nullptr) : Json(seen == Seen::yes); }
+
+void print_json(Output& out, const ObjectInfo& info, const HolderScan& scan) {
+    const auto& holders = scan.holders(info);
+    const auto doing = activities(info, holders);
+    Json list = Json::array();
+    for (const auto& [pid, holder] : holders) {
+        Json entry = {{"pid", pid}, {"user", process_user(pid)}, {"handle", holder.has_handle}};
+        if (is_section(info)) entry["view"] = holder.has_view;
+        if (info.kind == Kind::mutex) entry["owns"] = seen_json(doing.at(pid).owns);
+        entry["waits"] = seen_json(doing.at(pid).waits);
+        entry["command"] = command_line(pid);
+        list.push_back(std::move(entry));
+    }
+    out.print("{}\n", json_text(Json{{"schema", kJsonSchema}, {"name", info.name}, {"kind", kind_name(info.kind)}, {"holders", std::move(list)}}));
 }
 
 // What the list of processes does not say.
@@ -53,8 +87,9 @@ int run(Tool& tool, const Options& options) {
     if (!info) return fail(info.error());
     const auto scan = HolderScan::of({&*info, 1});
     const auto& holders = scan.holders(*info);
-    if (options.terse) print_terse(tool.out, holders);
-    else if (!holders.empty()) print_table(tool.out, holders, !options.noheadings);
+    if (options.json) print_json(tool.out, *info, scan);
+    else if (options.terse) print_terse(tool.out, holders);
+    else if (!holders.empty()) print_table(tool.out, *info, holders, !options.noheadings);
     say_the_rest(*info, scan);
     return kOk;
 }
@@ -64,8 +99,9 @@ int run(Tool& tool, const Options& options) {
 void add_who(CLI::App& app, Tool& tool) {
     const auto [command, options] = add_command<Options>(app, tool, kText, run);
     add_name(command, options.name);
-    command->add_flag("-t,--terse", options.terse, "Process ids only, one per line");
+    const auto terse = command->add_flag("-t,--terse", options.terse, "Process ids only, one per line");
     command->add_flag("--noheadings", options.noheadings, "No line of headings");
+    command->add_flag("--json", options.json, "As JSON")->excludes(terse);
 }
 
 }  // namespace comap::tool

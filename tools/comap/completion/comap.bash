@@ -19,13 +19,27 @@ _comap_options() {
         hexdump) echo '--follow --noheadings --at --count --file' ;;
         ls) echo '--output --json --noheadings --all --bytes' ;;
         stat) echo '--json --bytes' ;;
-        who) echo '--terse --noheadings' ;;
+        who) echo '--terse --noheadings --json' ;;
         rm) echo '--force' ;;
         run) echo '--section' ;;
+        lock) echo '--timeout --nonblock --abandoned --mode' ;;
+        mutex) echo '--hold --keep --mode' ;;
+        event) echo '--hold --keep --mode --manual --set --timeout' ;;
+        sem) echo '--hold --keep --mode --initial --maximum --timeout --json' ;;
+        wait) echo '--all --timeout --json' ;;
         janitor) echo '--verbose' ;;
         doctor | limits) echo '--json' ;;
     esac
     echo '--color --help -h'
+}
+
+# The actions of `event NAME ACTION` and its like.
+_comap_actions() {
+    case $1 in
+        mutex) echo 'create' ;;
+        event) echo 'create set reset pulse wait' ;;
+        sem) echo 'create acquire release' ;;
+    esac
 }
 
 _comap() {
@@ -35,7 +49,7 @@ _comap() {
         [[ $word == -* ]] || { command=$word; break; }
     done
     if [[ -z $command ]]; then
-        local commands='create put get watch hexdump ls stat who rm run gc janitor doctor limits setup-global completion'
+        local commands='create put get watch hexdump ls stat who rm run lock mutex event sem wait gc janitor doctor limits setup-global completion'
         mapfile -t COMPREPLY < <(compgen -W "$commands --color --help --version" -- "$current")
         return
     fi
@@ -43,16 +57,25 @@ _comap() {
         --file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current"); return ;;
         -o | --output)
-            mapfile -t COMPREPLY < <(compgen -W 'name kind layout size version state mode holders keep lazy uid user created file' -- "$current")
+            mapfile -t COMPREPLY < <(compgen -W 'name kind layout size version state mode holders owner waiters keep lazy uid user created file' -- "$current")
             return ;;
-        -s | --section | --at | --count | --offset | --mode | --capacity | --timeout) return ;;
+        --abandoned) mapfile -t COMPREPLY < <(compgen -W 'run fail' -- "$current"); return ;;
+        -s | --section | --at | --count | --offset | --mode | --capacity | --timeout | -w | --initial | --maximum) return ;;
     esac
     if [[ $current == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_comap_options "$command")" -- "$current")
         return
     fi
     case $command in
-        put | get | watch | hexdump | stat | who | rm | ls) _comap_names "$current" ;;
+        put | get | watch | hexdump | stat | who | rm | ls | wait) _comap_names "$current" ;;
+        mutex | event | sem)
+            if [[ $previous == "$command" ]]; then _comap_names "$current"
+            else mapfile -t COMPREPLY < <(compgen -W "$(_comap_actions "$command")" -- "$current")
+            fi ;;
+        lock)
+            if [[ $previous == "$command" ]]; then _comap_names "$current"
+            else mapfile -t COMPREPLY < <(compgen -c -- "$current")
+            fi ;;
         completion) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$current") ;;
         run) mapfile -t COMPREPLY < <(compgen -c -- "$current") ;;
     esac

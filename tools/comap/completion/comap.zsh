@@ -21,6 +21,11 @@ _comap_commands() {
         'who:the processes that hold an object'
         'rm:remove objects'
         'run:hold sections while a command runs'
+        'lock:run a command while it owns a mutex'
+        'mutex:make a mutex'
+        'event:make an event, set or reset it, wait for it'
+        'sem:make a semaphore, acquire and release its tokens'
+        'wait:wait until one of several objects is ready, or all are'
         'gc:remove what killed processes left behind'
         'janitor:remove objects as soon as their last holder is killed'
         'doctor:check this system'
@@ -33,6 +38,7 @@ _comap_commands() {
 
 _comap() {
     local -a common=('--color=[colours]:when:(auto always never)' '-h[short help]' '--help[full help]')
+    local -a making=('--hold[until a signal]' '--keep[until removed]' '--mode[permission bits]:mode:')
     local curcontext=$curcontext state line
     _arguments -C $common '(-V --version)'{-V,--version}'[version]' '1: :_comap_commands' '*:: :->arguments' && return
     case $line[1] in
@@ -46,12 +52,20 @@ _comap() {
             '--count[end after so many]:count:' '--timeout[seconds]:seconds:' '--file[expected file]:file:_files' '1:name:_comap_names' ;;
         hexdump) _arguments $common '(-f --follow)'{-f,--follow}'[after each change]' '--noheadings[bytes only]' \
             '--at[first byte]:offset:' '--count[bytes]:bytes:' '--file[expected file]:file:_files' '1:name:_comap_names' ;;
-        ls) _arguments $common '(-o --output)'{-o,--output}'[columns]:columns:_values -s , column name kind layout size version state mode holders keep lazy uid user created file' \
+        ls) _arguments $common '(-o --output)'{-o,--output}'[columns]:columns:_values -s , column name kind layout size version state mode holders owner waiters keep lazy uid user created file' \
             '--json[as JSON]' '--noheadings[no headings]' '(-a --all)'{-a,--all}'[dead ones too]' '(-b --bytes)'{-b,--bytes}'[sizes in bytes]' '1:pattern:_comap_names' ;;
         stat) _arguments $common '--json[as JSON]' '(-b --bytes)'{-b,--bytes}'[sizes in bytes]' '1:name:_comap_names' ;;
-        who) _arguments $common '(-t --terse)'{-t,--terse}'[process ids only]' '--noheadings[no headings]' '1:name:_comap_names' ;;
+        who) _arguments $common '(-t --terse)'{-t,--terse}'[process ids only]' '--noheadings[no headings]' '--json[as JSON]' '1:name:_comap_names' ;;
         rm) _arguments $common '(-f --force)'{-f,--force}'[a missing one is no error]' '*:name:_comap_names' ;;
         run) _arguments $common '*'{-s,--section}'[a section to hold]:name\:size:' '*:::command:_normal' ;;
+        lock) _arguments $common '(-w --timeout -n --nonblock)'{-w,--timeout}'[seconds]:seconds:' '(-n --nonblock -w --timeout)'{-n,--nonblock}'[at once or not at all]' \
+            '--abandoned=[if its last owner was killed]:what:(run fail)' '--mode[permission bits]:mode:' '1:name:_comap_names' '*:::command:_normal' ;;
+        mutex) _arguments $common $making '1:name:_comap_names' '2:action:(create)' ;;
+        event) _arguments $common $making '--manual[lets everybody pass until it is reset]' '--set[set at once]' '--timeout[seconds]:seconds:' \
+            '1:name:_comap_names' '2:action:(create set reset pulse wait)' ;;
+        sem) _arguments $common $making '--initial[tokens at the start]:count:' '--maximum[most tokens there may be]:count:' '--timeout[seconds]:seconds:' \
+            '--json[as JSON]' '1:name:_comap_names' '2:action:(create acquire release)' '3:count:' ;;
+        wait) _arguments $common '(-a --all)'{-a,--all}'[until all are ready]' '--timeout[seconds]:seconds:' '--json[as JSON]' '*:name:_comap_names' ;;
         janitor) _arguments $common '(-v --verbose)'{-v,--verbose}'[say what is removed]' ;;
         doctor | limits) _arguments $common '--json[as JSON]' ;;
         completion) _arguments $common '1:shell:(bash zsh fish)' ;;

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mutants: the algorithms or their machine with one thing broken. The scenarios have to notice each.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <ostream>
+
+#include "locks.hpp"
+#include "runs.hpp"
+#include "several.hpp"
+#include "tokens.hpp"
+
+namespace comap::model {
+
+// Each a machine as good as any; the algorithms below are broken on it.
+struct ForgetsSleepers : SimMachine {};      // the next owner does not know of those who sleep
+struct KeepsWakes : SimMachine {};           // who was woken for nothing does not pass it on
+struct StealsReserved : SimMachine {};       // an event is taken though somebody has reserved it
+struct LeavesReservations : SimMachine {};   // nobody clears that of the dead
+struct MarksLast : SimMachine {};            // wait_all takes the tokens, then marks the mutexes
+struct ShowsAtOnce : SimMachine {};          // tokens for sleepers are not hidden: added, and the sleepers woken after that
+struct AnnouncesNothing : SimMachine {       // a lock word is taken before the kernel is told, and given after that
+    static void robust_begin(Node*) {}
+};
+struct ArmsLate : SimMachine {};             // a watcher reads the version before he arms
+struct SleepsOnSet : SimMachine {};          // does not look whether the event is set before it goes to sleep
+
+}  // namespace comap::model
+
+namespace comap::internal {
+
+template <>
+Take LockWord<model::ForgetsSleepers>::take(std::uint32_t /*extra_bits*/) const {
+    std::uint32_t seen = word->load();
+    while (is_free(seen)) {
+        const bool abandoned = (seen & os::kOwnerDied) != 0;
+        model::SimMachine::robust_begin(node);
+        const bool taken = word->compare_exchange_strong(seen, model::SimMachine::thread_number());
+        if (taken) model::SimMachine::robust_link(node);
+        model::SimMachine::robust_end();
+        if (taken) return abandoned ? Take::taken_abandoned : Take::taken;
+    }
+    return Take::not_ready;
+}
+
+template <>
+void LockWord<model::KeepsWakes>::pass_wake_on() const {}
+
+template <>
+Take EventWord<model::StealsReserved>::take() const {
+    std::uint32_t seen = word->load();
+    while ((seen & kEventSet) != 0)
+        if (word->compare_exchange_weak(seen, seen & ~(kEventSet | kEventSleeper))) return Take::taken;
+    return Take::not_ready;
+}
+
+template <>
+void EventWord<model::LeavesReservations>::clear_reservation(std::uint32_t /*seen*/) const {}
+
+template <>
+Take try_all(std::span<WaitPoint<model::MarksLast>> points, std::span<const std::uint8_t> order, std::size_t& index) {
+    Take end = Take::taken;
+    std::size_t reserved = 0;
+    for (; reserved < order.size() && end == Take::taken; ++reserved) {
+        index = order[reserved];
+        end = points[index].looks_ready();
+        if (end == Take::taken) end = points[index].reserve();
+        if (end == Take::taken && points[index].looks_ready() != Take::taken) end = Take::not_ready;
+    }
+    if (end != Take::taken) {
+        while (reserved > 0) points[order[--reserved]].cancel();
+        return end;
+    }
+    for (auto& point : points)
+        if (point.has_tokens()) point.take_reserved();
+    for (auto& point : points)
+        if (point.is == Awaited::mutex && point.own_mutex() == Take::taken_abandoned) end = Take::taken_abandoned;
+    return end;
+}
+
+template <>
+Release SemaphoreWord<model::ShowsAtOnce>::release(std::uint32_t count, std::uint32_t& before) const {
+    std::uint64_t seen = word->load();
+    for (;;) {
+        before = tokens_of(seen);
+        if (count > maximum - before) return Release::beyond_maximum;
+        if (word->compare_exchange_weak(seen, awake(seen) + count * kSemaphoreOneToken)) break;
+    }
+    if (are_hidden(seen)) model::SimMachine::wake(lower_half(), true);
+    return Release::released;
+}
+
+template <>
+void arm(BasicChangeWords<model::ArmsLate>& words) {
+    model::Simulation::now().work();
+    static_cast<void>(words);
+}
+
+template <>
+std::uint32_t version_after_arming(const BasicChangeWords<model::ArmsLate>& words) {
+    const std::uint32_t version = version_of(words.change.load());
+    auto& watch = const_cast<BasicChangeWords<model::ArmsLate>&>(words).watch;
+    std::uint32_t seen = watch.load();
+    while (!watch.compare_exchange_weak(seen, (seen & kArmed) != 0 ? seen + 2 : seen + 1)) {}
+    return version;
+}
+
+template <>
+bool EventWord<model::SleepsOnSet>::prepare(Bed<model::SleepsOnSet>& bed, bool /*may_write*/) const {
+    const std::uint32_t seen = word->fetch_or(kEventSleeper) | kEventSleeper;
+    bed = {word, seen};
+    return true;
+}
+
+}  // namespace comap::internal
+
+namespace comap::model {
+namespace {
+
+struct Mutant {
+    const char* name;
+    Faults faults;
+    Entry entry;
+    Deaths deaths;
+};
+
+template <template <typename> class Kind, typename Broken, auto... arguments>
+std::unique_ptr<Scenario> make() {
+    return std::make_unique<Kind<Broken>>(arguments...);
+}
+
+Mutant fault(const char* name, bool Faults::* what, const char* scenario, Deaths deaths) {
+    Faults faults;
+    faults.*what = true;
+    return {name, faults, *find_scenario(scenario), deaths};
+}
+
+template <template <typename> class Kind, typename Broken, auto... arguments>
+Mutant broken(const char* name, Deaths deaths, bool may_recheck_after_death = true) {
+    return {name, {}, Entry{name, &make<Kind, Broken, arguments...>, may_recheck_after_death}, deaths};
+}
+
+std::vector<Mutant> mutants() {
+    return {
+        fault("event_set_wakes_nobody", &Faults::set_wakes_nobody, "event_automatic", Deaths::none),
+        fault("pulse_wakes_nobody", &Faults::set_wakes_nobody, "event_pulse", Deaths::none),
+        fault("semaphore_shows_and_wakes_nobody", &Faults::set_wakes_nobody, "semaphore", Deaths::none),
+        fault("publish_wakes_nobody", &Faults::set_wakes_nobody, "change", Deaths::none),
+        fault("manual_event_wakes_one", &Faults::all_is_one, "event_manual", Deaths::none),
+        fault("event_wakes_one", &Faults::all_is_one, "event_automatic", Deaths::each),
+        fault("publish_wakes_one", &Faults::all_is_one, "change", Deaths::none),
+        fault("reserver_wakes_one", &Faults::all_is_one, "all", Deaths::none),
+        fault("clears_sleepers_of_lock_wakes_nobody", &Faults::clear_wakes_nobody, "lock", Deaths::none),
+        fault("clears_sleepers_of_change_wakes_nobody", &Faults::clear_wakes_nobody, "change", Deaths::none),
+        fault("event_set_in_two_steps", &Faults::wakes_in_second_step, "event_automatic", Deaths::each),
+        fault("publish_in_two_steps", &Faults::wakes_in_second_step, "change", Deaths::each),
+        fault("semaphore_shows_in_two_steps", &Faults::wakes_in_second_step, "semaphore", Deaths::each),
+        fault("give_wakes_nobody", &Faults::give_wakes_nobody, "mutex", Deaths::none),
+        fault("owner_mark_not_written", &Faults::drops_stores, "mutex", Deaths::each),
+        fault("no_robust_list", &Faults::forgets_the_dead, "lock", Deaths::each),
+        fault("announcement_ignored", &Faults::ignores_pending, "lock", Deaths::each),
+        broken<LockScenario, ForgetsSleepers, LockScenario<ForgetsSleepers>::plain>("owner_forgets_sleepers", Deaths::none),
+        broken<AnyScenario, KeepsWakes, AnyScenario<KeepsWakes>::mutex_last>("taker_of_another_keeps_wake", Deaths::none),
+        broken<AllScenario, KeepsWakes, AllScenario<KeepsWakes>::plain>("wait_all_keeps_wake", Deaths::none),
+        broken<AllMutexesScenario, KeepsWakes>("wait_all_for_mutexes_keeps_wake", Deaths::none),
+        broken<LockScenario, AnnouncesNothing, LockScenario<AnnouncesNothing>::plain>("taken_before_announced", Deaths::each),
+        broken<AllScenario, StealsReserved, AllScenario<StealsReserved>::plain>("reservation_not_honoured", Deaths::none),
+        broken<AllScenario, LeavesReservations, AllScenario<LeavesReservations>::plain>("reservation_of_dead_stays", Deaths::each),
+        broken<AllScenario, MarksLast, AllScenario<MarksLast>::plain>("mutexes_marked_last", Deaths::each),
+        broken<SemaphoreScenario, ShowsAtOnce, SemaphoreScenario<ShowsAtOnce>::plain>("release_in_two_steps", Deaths::each, false),
+        broken<AutomaticEventScenario, SleepsOnSet, AutomaticEventScenario<SleepsOnSet>::plain>("sleeps_on_set_event", Deaths::none, false),
+        broken<WatchScenario, ArmsLate>("watcher_arms_late", Deaths::none, false),
+    };
+}
+
+void PrintTo(const Mutant& mutant, std::ostream* out) { *out << mutant.name; }
+
+class MutantTest : public testing::TestWithParam<Mutant> {};
+
+// A hundred times what it takes, mostly one seed or a few.
+TEST_P(MutantTest, is_noticed) {
+    const Mutant& mutant = GetParam();
+    Totals totals;
+    std::string failure;
+    const std::uint64_t most = mutant.deaths == Deaths::none ? 20'000 : 400;
+    for (std::uint64_t seed = 1; seed <= most && failure.empty(); ++seed) failure = run_seed(mutant.entry, seed, mutant.deaths, totals, mutant.faults);
+    EXPECT_FALSE(failure.empty()) << "not noticed in " << totals.runs << " runs";
+    RecordProperty("runs", std::to_string(totals.runs));
+    RecordProperty("failure", failure);
+    if (std::getenv("COMAP_MODEL_TELL") != nullptr) std::printf("%s: %llu runs\n%s\n", mutant.name, number(totals.runs), failure.c_str());
+}
+
+INSTANTIATE_TEST_SUITE_P(mutants, MutantTest, testing::ValuesIn(mutants()),
+                         [](const testing::TestParamInfo<Mutant>& mutant) { return std::string(mutant.param.name); });
+
+}  // namespace
+}  // namespace comap::model

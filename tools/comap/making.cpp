@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "making.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "unicode.hpp"
+
+namespace comap::tool {
+
+int hold(Tool& tool, const std::string& name, const HeldSignals& signals) {
+    tool.out.print("holding {}\n", escaped(name));
+    if (tool.out.flush()) signals.wait();
+    return kOk;
+}
+
+int fail_to_make(Tool& tool, const std::string& name, const Error& error) {
+    const int status = fail(error);
+    if (error.code == Code::already_exists) say_who_holds(tool.context, name);
+    return status;
+}
+
+void add_making(CLI::App* command, MakingOptions& making) {
+    command->add_flag("--hold", making.hold, "create: hold it until SIGINT, SIGTERM or SIGHUP; says 'holding NAME' when it is there");
+    command->add_flag("--keep", making.keep, "create: it outlives its holders, until removed");
+    add_mode(command, making.mode);
+}
+
+bool fit_action(std::string_view who, const std::string& action, const std::vector<OptionOfAction>& options) {
+    for (const auto& option : options) {
+        if (!option.is_given || std::find(option.actions.begin(), option.actions.end(), action) != option.actions.end()) continue;
+        fail_usage(fmt::format("{}: {} does not go with '{}', only with '{}'", who, option.option, action, fmt::join(option.actions, "', '")));
+        return false;
+    }
+    return true;
+}
+
+std::vector<OptionOfAction> options_of_create(const MakingOptions& making) {
+    return {{"--hold", making.hold, {"create"}}, {"--keep", making.keep, {"create"}}, {"--mode", making.mode.has_value(), {"create"}}};
+}
+
+}  // namespace comap::tool
