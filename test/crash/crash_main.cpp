@@ -111,6 +111,9 @@ bool run_and_kill(World& world, const Operation& operation, const KillPoint& poi
     {
         Traced child = start(world, operation);
         killed = lead_to(child, point, tally);
+        world.killed_at_begin = killed && point.stop == 0 && point.step == 0;
+        world.killed_in_place = killed && (point.place == 0 || child.place() == point.place);
+        if (killed && operation.meanwhile) operation.meanwhile(world);
         if (killed) child.kill();
         else child.run_to_its_end();
         world.expect(killed || child.exit_status() == 0, "the call works when it is not killed");
@@ -124,6 +127,7 @@ bool run_and_kill(World& world, const Operation& operation, const KillPoint& poi
 std::uint64_t kill_at_each_call(World& world, const Operation& operation) {
     Tally tally;
     KillPoint point;
+    world.verdict.begin_order();
     while (run_and_kill(world, operation, point, tally)) ++point.stop;
     std::printf("%-22s killed at each of %3llu begins and ends of system calls\n", operation.name, static_cast<unsigned long long>(tally.kills));
     return tally.kills;
@@ -187,6 +191,7 @@ std::uint64_t kill_at_instructions(World& world, const Operation& operation, con
     const auto points = all_points(record_paths(world, operation), arguments.plain);
     const std::uint64_t stride = arguments.exhaustive ? 1 : std::max<std::uint64_t>(1, points.size() / arguments.kills);
     Tally tally;
+    world.verdict.begin_order();
     for (std::size_t i = arguments.seed % stride; i < points.size(); i += stride) run_and_kill(world, operation, points[i], tally);
     std::printf("%-22s killed after %5llu of %5llu instructions, %llu steps, %llu elsewhere\n", operation.name,
                 static_cast<unsigned long long>(tally.kills), static_cast<unsigned long long>(points.size()),
@@ -250,12 +255,14 @@ std::uint64_t run(World& world, const Arguments& arguments) {
             else kills += kill_tool_at_each_call(world, operation, arguments.tool);
         return kills;
     }
-    for (const auto& operation : operations()) {
+    auto all = operations();
+    all.insert(all.end(), sync_operations().begin(), sync_operations().end());
+    for (const auto& operation : all) {
         if (!is_wanted(operation.name)) continue;
         Tally tally;
         if (arguments.at_stop) kills += run_and_kill(world, operation, {*arguments.at_stop, arguments.at_step, 0, 0, 0}, tally) ? 1 : 0;
         else if (arguments.mode == "calls") kills += kill_at_each_call(world, operation);
-        else kills += kill_at_instructions(world, operation, arguments);
+        else if (!operation.only_at_calls) kills += kill_at_instructions(world, operation, arguments);
     }
     return kills;
 }

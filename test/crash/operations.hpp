@@ -17,6 +17,9 @@ struct Actor {
     Section section;
     View view;
     Text text;
+    Mutex mutex;
+    Event event;
+    Semaphore semaphore;
 
     Context& begin() { return context.emplace(ContextOptions{.root = root}); }
 };
@@ -27,9 +30,12 @@ struct Operation {
     bool (*prepare)(Actor&);           // by the actor, before it can be killed; false: could not
     Result<void> (*act)(Actor&);       // the call
     void (*inspect)(World&, bool completed);  // by the driver, after the kill
+    void (*meanwhile)(World&) = nullptr;      // by the driver, before the kill, while the actor stands still
+    bool only_at_calls = false;               // it spins: its instructions are too many, and the same again and again
 };
 
 const std::vector<Operation>& operations();
+const std::vector<Operation>& sync_operations();  // of mutexes, events and semaphores
 
 // The same with the command: run with these arguments, killed between system calls.
 struct ToolOperation {

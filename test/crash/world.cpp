@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -13,11 +14,13 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 
 namespace comap::crash {
 namespace {
 
 constexpr std::uint64_t kShownFailuresMax = 20;
+constexpr std::uint64_t kHangNs = 60'000'000'000u;
 
 std::set<std::string> names_in(const std::string& path) {
     std::set<std::string> names;
@@ -36,6 +39,19 @@ void remove_directory(const std::string& path) {
     ::rmdir(path.c_str());
 }
 
+void pause_a_moment() {
+    const struct timespec moment = {0, 50'000};
+    ::nanosleep(&moment, nullptr);
+}
+
+bool is_asleep(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string stat;
+    std::getline(file, stat);
+    const std::size_t after_name = stat.rfind(')');
+    return after_name != std::string::npos && stat[after_name + 2] == 'S';
+}
+
 [[noreturn]] void give_up(const std::string& what) {
     std::perror(what.c_str());
     std::exit(2);
@@ -48,6 +64,11 @@ void Verdict::expect(bool holds, const std::string& what) {
     if (++failure_count_ <= kShownFailuresMax) std::fprintf(stderr, "NOT SO: %s\n        after: %s\n", what.c_str(), place_.c_str());
 }
 
+void Verdict::expect_order(bool happened, const std::string& what) {
+    expect(happened || !has_happened_, what + ", though it had happened when it was killed earlier in the same call");
+    has_happened_ = has_happened_ || happened;
+}
+
 World::World(Verdict& verdict_in) : verdict(verdict_in) {
     std::string name = "/dev/shm/comap-crash.XXXXXX";
     if (!::mkdtemp(name.data())) give_up(name);
@@ -55,8 +76,7 @@ World::World(Verdict& verdict_in) : verdict(verdict_in) {
 }
 
 World::~World() {
-    held.close();
-    held_text.close();
+    close_held();
     kill_holder();
     context.reset();
     for (const auto& name : names_in(root)) remove_directory(root + "/" + name);
@@ -67,9 +87,16 @@ std::set<std::string> World::file_names() const { return names_in(namespace_path
 
 void World::begin_run() { context = std::make_unique<Context>(ContextOptions{.root = root}); }
 
-void World::end_run() {
+void World::close_held() {
     held.close();
     held_text.close();
+    held_mutex.close();
+    held_event.close();
+    held_semaphore.close();
+}
+
+void World::end_run() {
+    close_held();
     kill_holder();
     for (const auto& name : file_names())
         if (const auto info = context->stat(name); info && info->keep) expect_ok(context->remove(name), "the kept object " + name + " can be removed");
@@ -117,6 +144,45 @@ void World::kill_holder() {
     ::kill(holder, SIGKILL);
     ::waitpid(holder, nullptr, 0);
     holder = -1;
+}
+
+void World::start_waiter(const std::function<int()>& wait) {
+    std::array<int, 2> ready;
+    if (::pipe2(ready.data(), O_CLOEXEC) < 0) give_up("pipe");
+    waiter_code = -1;
+    waiter = ::fork();
+    if (waiter < 0) give_up("fork");
+    if (waiter == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (::write(ready[1], ".", 1) != 1) ::_exit(99);
+        ::_exit(wait());
+    }
+    ::close(ready[1]);
+    char byte = 0;
+    expect(::read(ready[0], &byte, 1) == 1, "the waiter has begun");
+    ::close(ready[0]);
+    while (!waiter_has_ended() && !is_asleep(waiter)) pause_a_moment();
+}
+
+bool World::waiter_has_ended() {
+    if (waiter < 0) return true;
+    int status = 0;
+    if (::waitpid(waiter, &status, WNOHANG) != waiter) return false;
+    waiter_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    waiter = -1;
+    return true;
+}
+
+void World::await_waiter(const std::function<void()>& help) {
+    const std::uint64_t began_ns = now_ns();
+    for (std::uint64_t turn = 1; !waiter_has_ended(); ++turn) {
+        pause_a_moment();
+        if (turn % 16 == 0) help();
+        if (now_ns() - began_ns < kHangNs) continue;
+        expect(false, "the waiter gets on");
+        ::kill(waiter, SIGKILL);
+        while (!waiter_has_ended()) pause_a_moment();
+    }
 }
 
 std::uint64_t World::now_ns() {

@@ -24,11 +24,16 @@ class Verdict {
     void expect(bool holds, const std::string& what);
     void set_place(std::string place) { place_ = std::move(place); }
     const std::string& place() const { return place_; }
+
+    // Of the kill points of one operation in their order: what has happened at one of them has happened at every later one.
+    void begin_order() { has_happened_ = false; }
+    void expect_order(bool happened, const std::string& what);
     std::uint64_t failure_count() const { return failure_count_; }
 
   private:
     std::string place_;  // operation and kill point: also how to replay it
     std::uint64_t failure_count_ = 0;
+    bool has_happened_ = false;
 };
 
 struct World {
@@ -42,7 +47,14 @@ struct World {
     std::unique_ptr<Context> context;  // a new one for each run
     Section held;                      // what the driver holds during a run
     Text held_text;
+    Mutex held_mutex;
+    Event held_event;
+    Semaphore held_semaphore;
     pid_t holder = -1;                 // a process that holds kName until it is killed
+    pid_t waiter = -1;                 // a process that waits for something and then ends
+    int waiter_code = -1;              // what it ended with
+    bool killed_at_begin = false;      // of the call: it has done nothing
+    bool killed_in_place = false;      // after the instructions that were meant, on the way that was recorded
     std::uint64_t longest_wait_ns = 0;  // of a next comer, for information
 
     void expect(bool holds, const std::string& what) const { verdict.expect(holds, what); }
@@ -67,6 +79,11 @@ struct World {
     void start_holder();
     void kill_holder();
 
+    // A process that runs `wait` and ends with what that returns. Returns when it sleeps in it or has ended.
+    void start_waiter(const std::function<int()>& wait);
+    bool waiter_has_ended();
+    void await_waiter(const std::function<void()>& help);  // calls `help` now and then until it has ended; gives up after a minute
+
     // Calls the next comer's function and notes how long it took.
     template <typename Call>
     auto timed(const Call& call) {
@@ -77,6 +94,7 @@ struct World {
     }
 
   private:
+    void close_held();
     static std::uint64_t now_ns();
     void note_wait(std::uint64_t wait_ns);
 };

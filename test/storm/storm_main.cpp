@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs one of the storms, or all. Exit code: 0 as it must be; 1 not; 2 the test itself could not work.
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storm.hpp"
+#include "support/process.hpp"
+
+namespace comap::storm {
+namespace {
+
+struct Named {
+    const char* name;
+    Scenario scenario;
+};
+constexpr Named kScenarios[] = {
+    {"mutex", Scenario::mutex}, {"event", Scenario::event}, {"semaphore", Scenario::semaphore}, {"all", Scenario::all}, {"any", Scenario::any},
+};
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kKills = 100;  // a process takes several times longer to begin
+#else
+constexpr std::uint64_t kKills = 1500;
+#endif
+
+struct Arguments {
+    std::vector<Named> scenarios;
+    std::uint64_t kills = kKills;  // of each scenario
+    std::uint64_t seed = 1;
+};
+
+[[noreturn]] void explain_usage() {
+    std::fprintf(stderr, "usage: comap_storm [--scenario NAME]... [--kills N] [--seed N]\n");
+    std::fprintf(stderr, "$COMAP_STORM_KILLS is the number of kills of each scenario if --kills is not given\nscenarios:");
+    for (const auto& one : kScenarios) std::fprintf(stderr, " %s", one.name);
+    std::fprintf(stderr, "\n");
+    std::exit(2);
+}
+
+Named named(std::string_view name) {
+    for (const auto& one : kScenarios)
+        if (name == one.name) return one;
+    explain_usage();
+}
+
+Arguments parse(int count, char** words) {
+    Arguments arguments;
+    if (const char* const kills = std::getenv("COMAP_STORM_KILLS")) arguments.kills = std::strtoull(kills, nullptr, 10);
+    for (int at = 1; at + 1 < count; at += 2) {
+        const std::string_view word = words[at];
+        if (word == "--scenario") arguments.scenarios.push_back(named(words[at + 1]));
+        else if (word == "--kills") arguments.kills = std::strtoull(words[at + 1], nullptr, 10);
+        else if (word == "--seed") arguments.seed = std::strtoull(words[at + 1], nullptr, 10);
+        else explain_usage();
+    }
+    if (count % 2 == 0) explain_usage();
+    if (arguments.scenarios.empty()) arguments.scenarios.assign(std::begin(kScenarios), std::end(kScenarios));
+    return arguments;
+}
+
+double seconds_since(const struct timespec& began) {
+    struct timespec now;
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<double>(now.tv_sec - began.tv_sec) + static_cast<double>(now.tv_nsec - began.tv_nsec) / 1e9;
+}
+
+unsigned long long number(std::uint64_t value) { return value; }
+
+bool run_one(const Named& named, const Arguments& arguments) {
+    const test::TempRoot root;
+    Board& board = Board::make();
+    Run run;
+    run.scenario = named.scenario;
+    run.root = root.path();
+    run.board = &board;
+    run.seed = arguments.seed;
+    run.kills = arguments.kills;
+    struct timespec began;
+    ::clock_gettime(CLOCK_MONOTONIC, &began);
+    const Tally tally = storm(run);
+    const double seconds = seconds_since(began);
+    const std::size_t left = root.file_count();
+    if (left != 0) board.report(std::to_string(left) + " files are left in the namespace's directory");
+    std::printf("%s, seed %llu: %llu kills (%llu with everybody stopped) in %.1f s: %s%s\n", named.name, number(arguments.seed),
+                number(tally.kills), number(tally.kills_of_stopped), seconds, board.has_violation() ? "A VIOLATION: " : "all as it must be",
+                board.has_violation() ? board.violation : "");
+    std::printf("  threads killed: %llu having, %llu in a call that takes, %llu in one that gives, %llu elsewhere; %llu stops, %llu signals\n",
+                number(tally.dead_having), number(tally.dead_taking), number(tally.dead_giving), number(tally.dead_idle),
+                number(tally.stops), number(tally.signals));
+    std::printf("  told as abandoned: %llu of owners, %llu of others; lost and made good: %llu events, %llu tokens; ",
+                number(board.told_of_owner), number(board.told_of_other), number(tally.lost_events), number(tally.lost_tokens));
+    std::printf("the books were checked %llu times\n", number(tally.breaks));
+    std::printf("  %llu operations: %llu took something, %llu timed out, %llu interrupted\n", number(tally.operations),
+                number(board.taken), number(board.timed_out), number(board.interrupted));
+    if (board.has_violation())
+        std::printf("replay with: comap_storm --scenario %s --kills %llu --seed %llu\n", named.name, number(arguments.kills), number(arguments.seed));
+    std::fflush(stdout);
+    return !board.has_violation();
+}
+
+}  // namespace
+}  // namespace comap::storm
+
+int main(int count, char** words) {
+    using namespace comap::storm;
+    const Arguments arguments = parse(count, words);
+    bool good = true;
+    for (const auto& named : arguments.scenarios) good = run_one(named, arguments) && good;
+    return good ? 0 : 1;
+}
