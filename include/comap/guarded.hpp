@@ -59,21 +59,20 @@ class Guarded {
     Guarded() = default;
 
     // Exactly one of several callers makes it; all see `initial` until somebody changes it. Errors: as
-    // Section::open_or_create; layout_mismatch (a section of another size has the name); unsupported (32-bit programs).
+    // Section::open_or_create; layout_mismatch (what has the name is of another size); unsupported (32-bit programs).
     static Result<Guarded> open_or_create(std::string_view name, const T& initial = T{}, CreateOptions options = {},
                                           Context& context = Context::standard()) {
         Guarded guarded;
-        options.initial = std::as_bytes(std::span(&initial, 1));
+        const Cell first{sizeof(T), initial};
+        options.initial = std::as_bytes(std::span(&first, 1));
         auto section = Section::open_or_create(name, kSectionBytes, options, context);
         if (!section) return tl::unexpected<Error>(std::move(section).error());
-        if (auto size = section->size_bytes(); !size || *size != kSectionBytes)
-            return tl::unexpected<Error>(size ? Error{Code::layout_mismatch, 0, section->name(), "'" + section->name() + "' has " + std::to_string(*size) +
-                                                      " bytes, this program's type needs " + std::to_string(kSectionBytes)}
-                                              : size.error());
+        if (auto size = section->size_bytes(); !size || *size != kSectionBytes) return mismatch(*section);
         auto mutex = Mutex::open_or_create_in(*section, sync_offset(kPages - 1));
         if (!mutex) return tl::unexpected<Error>(std::move(mutex).error());
-        auto view = section->view({.size_bytes = sizeof(T)});
+        auto view = section->view({.size_bytes = sizeof(Cell)});
         if (!view) return tl::unexpected<Error>(std::move(view).error());
+        if (view->template as<const Cell>().front().value_bytes != sizeof(T)) return mismatch(*section);
         guarded.section_ = std::move(*section);
         guarded.mutex_ = std::move(*mutex);
         guarded.view_ = std::move(*view);
@@ -88,7 +87,7 @@ class Guarded {
         const auto end = mutex_.lock(deadline);
         if (!end) return tl::unexpected<Error>(end.error());
         if (*end == Acquired::timed_out || *end == Acquired::interrupted) return Lock<T>{*end, std::nullopt};
-        T& value = view_.template as<T>().front();
+        T& value = view_.template as<Cell>().front().value;
         if (*end == Acquired::acquired_abandoned) {
             LeaveAbandoned unless_repaired{&mutex_};  // also if repair throws
             if (repair(value) == Repair::give_up) return Lock<T>{*end, std::nullopt};
@@ -101,14 +100,24 @@ class Guarded {
     const Mutex& mutex() const { return mutex_; }
 
   private:
+    // Written before anyone can open it. A program whose T is of another size is refused.
+    struct Cell {
+        std::uint64_t value_bytes;
+        T value;
+    };
     struct LeaveAbandoned {
         const Mutex* mutex;
         ~LeaveAbandoned() {
             if (mutex) (void)mutex->unlock_abandoned();
         }
     };
-    static constexpr std::uint64_t kPages = (sizeof(T) + kSyncBytes + kSyncPageBytes - 1) / kSyncPageBytes;
+    static constexpr std::uint64_t kPages = (sizeof(Cell) + kSyncBytes + kSyncPageBytes - 1) / kSyncPageBytes;
     static constexpr std::uint64_t kSectionBytes = kPages * kSyncPageBytes;
+
+    static tl::unexpected<Error> mismatch(const Section& section) {
+        return tl::unexpected<Error>(Error{Code::layout_mismatch, 0, section.name(),
+                                           "'" + section.name() + "' does not hold a value of " + std::to_string(sizeof(T)) + " bytes and its mutex, as this program's type is"});
+    }
 
     Section section_;
     Mutex mutex_;

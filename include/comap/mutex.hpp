@@ -41,7 +41,8 @@ class COMAP_API Mutex : public SyncObject {
     // Errors: not_owner; nothing is changed then. corrupt: this thread no longer has it, but the words were overwritten.
     Result<void> unlock() const;
 
-    // The same for one who cannot leave in order what the mutex protects: the next owner gets acquired_abandoned.
+    // The same for one who cannot leave in order what the mutex protects: the next owner, after the last unlock of this one,
+    // gets acquired_abandoned.
     Result<void> unlock_abandoned() const;
 
     // This thread owns it.

@@ -515,7 +515,8 @@ Result<void> Object::publish() const {
         COMAP_GET(page, this->page());
     }
     internal::publish(page->change, last_published_, always_wakes(), fd_.number());
-    return {};
+    Result<void> done;  // not {}, which would fill it with zeros first
+    return done;
 }
 
 Result<std::uint32_t> Object::version() const {

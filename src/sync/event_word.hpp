@@ -59,6 +59,9 @@ struct EventWord {
         return true;
     }
 
+    // Sets it and wakes those who sleep; whether anybody did.
+    bool set_for_sleepers() const { return Machine::set_bit_and_wake_all(*word, kEventSetBit) > 0; }
+
     // Lets everybody pass who waits for this manual event now, and leaves it reset.
     void pulse_manual() const {
         std::uint32_t seen = word->load(std::memory_order_relaxed);

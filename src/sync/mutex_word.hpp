@@ -23,6 +23,8 @@ struct OwnerRecord {
     std::atomic<std::uint32_t> depth{0};  // how often he has locked it, and kWasAbandoned; by the owner only
 };
 inline constexpr std::uint32_t kWasAbandoned = 1u << 31;  // so it was when he took it
+inline constexpr std::uint32_t kGivesUp = 1u << 30;       // he has unlocked it as abandoned, and still has it
+inline constexpr std::uint32_t kDepthMask = kGivesUp - 1;
 
 enum class Unlock : std::uint8_t { unlocked, still_locked, not_owner, corrupt };
 
@@ -92,10 +94,11 @@ struct MutexWord {
         const std::uint64_t token = Machine::thread_token();
         if (record->token.load(std::memory_order_relaxed) != token) return Unlock::not_owner;
         const std::uint32_t depth = record->depth.load(std::memory_order_relaxed);
-        if ((depth & ~kWasAbandoned) > 1) {
-            record->depth.store(depth - 1, std::memory_order_relaxed);
+        if ((depth & kDepthMask) > 1) {
+            record->depth.store((depth - 1) | (as_abandoned ? kGivesUp : 0), std::memory_order_relaxed);
             return Unlock::still_locked;
         }
+        as_abandoned = as_abandoned || (depth & kGivesUp) != 0;
         record->token.store(0, std::memory_order_relaxed);
         mark->store(as_abandoned ? kMarkTag : 0, std::memory_order_relaxed);
         return lock.give() ? Unlock::unlocked : Unlock::corrupt;

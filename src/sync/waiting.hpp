@@ -30,6 +30,9 @@ namespace comap::internal {
 
 inline constexpr std::size_t kWaitMax = os::kSleepsMax;
 inline constexpr std::uint32_t kLockSpinTurns = 200;  // some 3 us: longer than most owners need
+// Each look at a lock takes its cache line from the owner, who would get on faster with it: so many turns pass before the
+// first, twice as many before the next, and so on.
+inline constexpr std::uint32_t kLockFirstLook = 40;
 inline constexpr std::uint32_t kSpinRoundsMin = 20;
 inline constexpr std::chrono::nanoseconds kSuspicionMax = std::chrono::seconds(1);  // then a contradiction is called corrupt
 inline constexpr std::chrono::nanoseconds kUndecidedMax = std::chrono::milliseconds(4);  // then a look answers from a reservation after all
@@ -224,14 +227,16 @@ void pass_wakes_on(std::span<WaitPoint<Machine>> points, std::size_t except) {
 template <typename Machine>
 class WaitLoop {
   public:
-    WaitLoop(std::span<WaitPoint<Machine>> points, Deadline deadline) : points_(points), deadline_(deadline), rounds_(spin_rounds(points, deadline)) {}
+    WaitLoop(std::span<WaitPoint<Machine>> points, Deadline deadline) : points_(points), deadline_(deadline), rounds_(spin_rounds(points, deadline)), turns_per_look_(points.size() == 1 && points[0].is_lock() ? kLockFirstLook : 1) {}
 
     // After a look that found nothing: true if another look should follow at once or was waited for. Else `result` says how
     // it ended. `undecided`: something ready was reserved. `first`, `count`: the objects to wait for.
     bool again(bool undecided, std::size_t first, std::size_t count, WaitResult& result) {
         if (rounds_ > 0) {
-            --rounds_;
-            Machine::spin_pause();
+            const std::uint32_t turns = std::min(turns_per_look_, rounds_);
+            for (std::uint32_t turn = 0; turn < turns; ++turn) Machine::spin_pause();
+            rounds_ -= turns;
+            if (turns_per_look_ > 1) turns_per_look_ *= 2;
             return true;
         }
         Deadline until = deadline_;
@@ -268,6 +273,7 @@ class WaitLoop {
     std::span<WaitPoint<Machine>> points_;
     Deadline deadline_;
     std::uint32_t rounds_;
+    std::uint32_t turns_per_look_;
     Deadline undecided_until_ = Deadline::forever();
 
   public:

@@ -16,6 +16,7 @@ std::uint32_t parameter_of(const EventOptions& options) { return options.reset =
 std::uint64_t state_of(const EventOptions& options) { return options.initially_set ? kEventSet : 0; }
 SyncOptions sync_options(const EventOptions& options) { return {options.mode, options.keep}; }
 
+constexpr std::uint32_t kPulseAttempts = 60;  // about 40 ms: many times what a woken thread needs
 constexpr std::uint32_t kResetAttempts = 2000;  // some pauses of up to a millisecond each: about two seconds
 
 }  // namespace
@@ -66,11 +67,9 @@ Result<void> Event::pulse() const {
         core_->event().pulse_manual();
         return {};
     }
-    if (!core_->event().has_sleepers()) return reset();
-    core_->event().set(core_->always_wakes());
-    COMAP_TRY(tell_watchers());
-    // The woken one takes it, if he comes in time; else it is reset here.
-    for (std::uint32_t attempt = 0; attempt < 8 && core_->event().is_set(); ++attempt) os::pause_briefly(attempt);
+    if (!core_->event().has_sleepers() || !core_->event().set_for_sleepers()) return reset();
+    // One of the woken takes it, if one comes in time; else it is reset here.
+    for (std::uint32_t attempt = 0; attempt < kPulseAttempts && core_->event().is_set(); ++attempt) os::pause_briefly(attempt);
     return reset();
 }
 

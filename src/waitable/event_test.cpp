@@ -187,6 +187,22 @@ TEST_F(EventTest, PulseOfAnAutomaticOneLetsAtMostOnePass) {
     }
 }
 
+// Who sleeps when it is pulsed is let pass by that pulse. (Unless he does not get the processor for long: rare.)
+TEST_F(EventTest, PulseOfAnAutomaticOneReachesASleeper) {
+    const Event event = create("e");
+    constexpr int kRounds = 100;
+    int reached = 0;
+    for (int round = 0; round < kRounds; ++round) {
+        Crowd crowd(event, 1);
+        EXPECT_OK(event.pulse());
+        EXPECT_FALSE(*event.is_set());
+        EXPECT_TRUE(crowd.others_sleep());
+        reached += crowd.passed;
+        while (crowd.passed == 0) (void)event.set();
+    }
+    EXPECT_GE(reached, kRounds * 9 / 10);
+}
+
 TEST_F(EventTest, GoesToAndFroBetweenProcesses) {
     Child child([&](const Line& line) {
         line.hear();

@@ -230,6 +230,7 @@ TEST_F(GuardedTest, AnotherSizeOrKindIsRefused) {
     const auto guarded = open();
     using Large = std::array<std::uint64_t, 600>;
     EXPECT_CODE(Code::layout_mismatch, (Guarded<Large>::open_or_create("g", {}, {}, context)));
+    EXPECT_CODE(Code::layout_mismatch, (Guarded<std::array<Account, 2>>::open_or_create("g", {}, {}, context)));  // in a section of the same size
     const auto section = Section::create("s", 100, {}, context);
     EXPECT_CODE(Code::layout_mismatch, Guarded<Account>::open_or_create("s", {}, {}, context));
     const auto text = Text::create("t", {}, context);

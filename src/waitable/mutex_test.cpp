@@ -310,6 +310,19 @@ TEST_F(MutexTest, UnlockAbandonedTellsTheNextOwnerOnce) {
     EXPECT_OK(mutex.unlock());
 }
 
+TEST_F(MutexTest, UnlockAbandonedInsideOfAnotherLockIsNotForgotten) {
+    const Mutex mutex = create("m");
+    ASSERT_OK(mutex.lock(Deadline::forever()));
+    ASSERT_OK(mutex.lock(Deadline::forever()));
+    EXPECT_OK(mutex.unlock_abandoned());
+    EXPECT_TRUE(mutex.is_owned());
+    EXPECT_OK(mutex.unlock());
+    EXPECT_EQ(*mutex.lock(Deadline::passed()), Acquired::acquired_abandoned);
+    EXPECT_OK(mutex.unlock());
+    EXPECT_EQ(*mutex.lock(Deadline::passed()), Acquired::acquired);
+    EXPECT_OK(mutex.unlock());
+}
+
 TEST_F(MutexTest, ASleeperIsWokenByTheOwnersDeath) {
     for (int round = 0; round < 15; ++round) {
         Child owner([&](const Line& line) {

@@ -67,11 +67,11 @@ struct OfSemaphore {
 
 template <typename Of>
 struct SyncObjectWaitableTest : ::testing::Test {
-    using Handle = typename Of::Handle;
+    using Made = typename Of::Handle;
     TempRoot root;
     Context& context = root.context();
 
-    Handle create(const std::string& name, const SyncOptions& options = {}) {
+    Made create(const std::string& name, const SyncOptions& options = {}) {
         auto made = Of::create(name, options, context);
         EXPECT_OK(made);
         return std::move(*made);
@@ -81,7 +81,7 @@ using Kinds = ::testing::Types<OfMutex, OfEvent, OfSemaphore>;
 TYPED_TEST_SUITE(SyncObjectWaitableTest, Kinds);
 
 TYPED_TEST(SyncObjectWaitableTest, IsMadeOpenedAndEndsWithItsLastHandle) {
-    using Handle = typename TestFixture::Handle;
+    using Handle = typename TypeParam::Handle;
     EXPECT_CODE(Code::not_found, Handle::open("x", {}, this->context));
     auto made = this->create("x");
     EXPECT_TRUE(made);
@@ -132,7 +132,7 @@ TYPED_TEST(SyncObjectWaitableTest, ExactlyOneOfEightProcessesMakesIt) {
 }
 
 TYPED_TEST(SyncObjectWaitableTest, AnUnnamedOneGoesByDescriptor) {
-    using Handle = typename TestFixture::Handle;
+    using Handle = typename TypeParam::Handle;
     const Post post;
     Child child([&](const Line& line) {
         const auto mine = Handle::from_descriptor(post.receive(), {}, this->context);
@@ -163,7 +163,7 @@ TYPED_TEST(SyncObjectWaitableTest, AnUnnamedOneGoesByDescriptor) {
 }
 
 TYPED_TEST(SyncObjectWaitableTest, ADescriptorForReadingOnlyWritesNothing) {
-    using Handle = typename TestFixture::Handle;
+    using Handle = typename TypeParam::Handle;
     auto made = this->create("x");
     const auto descriptor = made.share_descriptor(Access::read_only);
     ASSERT_OK(descriptor);
@@ -179,7 +179,7 @@ TYPED_TEST(SyncObjectWaitableTest, ADescriptorForReadingOnlyWritesNothing) {
 
 // Of one process: a handle for reading first, then one for writing.
 TYPED_TEST(SyncObjectWaitableTest, AHandleForReadingDoesNotHinderOneForWriting) {
-    using Handle = typename TestFixture::Handle;
+    using Handle = typename TypeParam::Handle;
     const Post post;
     Child child([&](const Line& line) {
         const int descriptor = post.receive();
@@ -205,7 +205,7 @@ TYPED_TEST(SyncObjectWaitableTest, AHandleForReadingDoesNotHinderOneForWriting) 
 }
 
 TYPED_TEST(SyncObjectWaitableTest, LiesInASection) {
-    using Handle = typename TestFixture::Handle;
+    using Handle = typename TypeParam::Handle;
     const std::string file = this->root.path() + "/body";
     write_file(file, std::string(5000, '\0'));
     for (const bool in_file : {false, true}) {
@@ -270,7 +270,7 @@ TYPED_TEST(SyncObjectWaitableTest, BytesThatAreInUseAreLeftAsTheyAre) {
 }
 
 TYPED_TEST(SyncObjectWaitableTest, ASectionForReadingOnlyOrATextHasNoRoomForIt) {
-    using Handle = typename TestFixture::Handle;
+    using Handle = typename TypeParam::Handle;
     auto section = Section::create("s", 8192, {.mode = 0644}, this->context);
     auto made = TypeParam::create_in(*section, sync_offset(0));
     ASSERT_OK(made);
@@ -289,7 +289,7 @@ TYPED_TEST(SyncObjectWaitableTest, ASectionForReadingOnlyOrATextHasNoRoomForIt) 
 }
 
 TYPED_TEST(SyncObjectWaitableTest, AFileSectionForReadingDoesNotHinderOneForWriting) {
-    using Handle = typename TestFixture::Handle;
+    using Handle = typename TypeParam::Handle;
     const std::string file = this->root.path() + "/body";
     write_file(file, std::string(4096, '\0'));
     Child child([&](const Line& line) {
@@ -319,7 +319,7 @@ TYPED_TEST(SyncObjectWaitableTest, AFileSectionForReadingDoesNotHinderOneForWrit
 }
 
 TYPED_TEST(SyncObjectWaitableTest, AKeptOneOutlivesItsHandlesWithItsState) {
-    using Handle = typename TestFixture::Handle;
+    using Handle = typename TypeParam::Handle;
     {
         auto made = this->create("k", {.mode = 0600, .keep = true});
         if (TypeParam::kind != Kind::mutex) { EXPECT_TRUE(TypeParam::touch(made)); }
@@ -343,7 +343,7 @@ TYPED_TEST(SyncObjectWaitableTest, AKeptOneOutlivesItsHandlesWithItsState) {
 }
 
 TYPED_TEST(SyncObjectWaitableTest, TheNameEndsWithAKilledHolder) {
-    using Handle = typename TestFixture::Handle;
+    using Handle = typename TypeParam::Handle;
     Child child([&](const Line& line) {
         const auto mine = TypeParam::create("x", {}, this->context);
         CHILD_CHECK(mine && TypeParam::touch(*mine));
@@ -369,7 +369,7 @@ TYPED_TEST(SyncObjectWaitableTest, TheModeIsExact) {
 }
 
 TYPED_TEST(SyncObjectWaitableTest, BadNamesAndOwners) {
-    using Handle = typename TestFixture::Handle;
+    using Handle = typename TypeParam::Handle;
     EXPECT_CODE(Code::invalid_argument, TypeParam::create("", {}, this->context));
     EXPECT_CODE(Code::invalid_argument, TypeParam::create("a\\b\\c", {}, this->context));
     EXPECT_CODE(Code::invalid_argument, Handle::open(std::string(241, 'x'), {}, this->context));

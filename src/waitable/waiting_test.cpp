@@ -249,17 +249,17 @@ TEST_F(WaitingTest, AllThatTimesOutTakesNothing) {
     const std::uint32_t seen = *section.version();
     for (int missing = 0; missing < 5; ++missing)
         for (const bool waits : {false, true}) {
-            if (missing != 1) ASSERT_OK(automatic.set());
-            if (missing != 2) ASSERT_OK(semaphore.release(2));
-            if (missing != 3) ASSERT_OK(manual.set());
+            if (missing != 1) { ASSERT_OK(automatic.set()); }
+            if (missing != 2) { ASSERT_OK(semaphore.release(2)); }
+            if (missing != 3) { ASSERT_OK(manual.set()); }
             const List list = {mutex, automatic, semaphore, manual, {section, missing == 4 ? *section.version() : *section.version() - 1}};
-            if (missing == 0) ASSERT_OK(mutex.lock(Deadline::forever()));
+            if (missing == 0) { ASSERT_OK(mutex.lock(Deadline::forever())); }
             std::thread([&] {
                 EXPECT_WAITED(timed_out, 0, *wait_all(list, waits ? Deadline::after(5ms) : Deadline::passed()));
                 EXPECT_FALSE(mutex.is_owned());
             }).join();
             EXPECT_EQ(mutex.is_owned(), missing == 0);
-            if (missing == 0) ASSERT_OK(mutex.unlock());
+            if (missing == 0) { ASSERT_OK(mutex.unlock()); }
             EXPECT_TRUE(is_free_for_others(mutex));
             EXPECT_EQ(*automatic.is_set(), missing != 1);
             EXPECT_EQ(*semaphore.count(), missing != 2 ? 2u : 0u);
@@ -268,7 +268,7 @@ TEST_F(WaitingTest, AllThatTimesOutTakesNothing) {
             EXPECT_EQ(*semaphore.acquire(Deadline::passed()), missing != 2 ? Acquired::acquired : Acquired::timed_out);
             while (*semaphore.acquire(Deadline::passed()) == Acquired::acquired) {}
             ASSERT_OK(manual.reset());
-            if (missing == 0) ASSERT_OK(section.publish());
+            if (missing == 0) { ASSERT_OK(section.publish()); }
         }
     EXPECT_NE(*section.version(), seen);
 }
