@@ -56,7 +56,8 @@ typedef enum comap_wait_end {
 
 typedef enum comap_wait_for { COMAP_WAIT_CHANGE = 0, COMAP_WAIT_CHANGE_OR_ALONE = 1 } comap_wait_for;
 
-/* Option structs begin with their own size, so that later versions can add to them: use the INIT macros. */
+/* Option structs begin with their own size, so that later versions can add to them: use the INIT macros. Without it
+ * (struct_size 0, or more than this library knows of) the answer is INVALID_ARGUMENT. */
 typedef struct comap_create_options {
     size_t struct_size;
     uint32_t mode;         /* permission bits; 0600 */
@@ -220,6 +221,8 @@ COMAP_API comap_code comap_mutex_open_or_create(comap_context* context, const ch
 COMAP_API comap_code comap_mutex_create_unnamed(comap_mutex** out);
 COMAP_API comap_code comap_mutex_from_descriptor(comap_context* context, int descriptor, const comap_open_options* options, comap_mutex** out);
 COMAP_API comap_code comap_mutex_create_in(const comap_section* section, uint64_t offset, comap_mutex** out);
+/* Any number of callers at once; bytes that are zero become a mutex. */
+COMAP_API comap_code comap_mutex_open_or_create_in(const comap_section* section, uint64_t offset, comap_mutex** out);
 COMAP_API comap_code comap_mutex_open_in(const comap_section* section, uint64_t offset, comap_mutex** out);
 COMAP_API comap_code comap_mutex_share_descriptor(const comap_mutex* mutex, comap_access access, int* descriptor);
 COMAP_API const char* comap_mutex_name(const comap_mutex* mutex);
@@ -230,6 +233,7 @@ COMAP_API comap_code comap_mutex_lock(const comap_mutex* mutex, uint64_t deadlin
 /* Errors: NOT_OWNER (nothing changed), CORRUPT. as_abandoned: not 0: the next owner is told that this one did not finish. */
 COMAP_API comap_code comap_mutex_unlock(const comap_mutex* mutex, int as_abandoned);
 COMAP_API int comap_mutex_is_owned(const comap_mutex* mutex); /* by the calling thread */
+COMAP_API int comap_mutex_was_abandoned(const comap_mutex* mutex); /* when the calling thread, which owns it, got it */
 /* Does not unlock: an owned mutex stays locked until its owner's thread ends. NULL is ignored. */
 COMAP_API void comap_mutex_close(comap_mutex* mutex);
 

@@ -15,7 +15,7 @@
 
 namespace comap {
 
-// The T, for as long as this lives; then unlocked. For the thread that locked.
+// The T, for as long as this lives; then unlocked. For the thread that locked. The Guarded must stay where it is meanwhile.
 template <typename T>
 class Locked {
   public:

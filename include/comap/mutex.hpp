@@ -56,7 +56,8 @@ class COMAP_API Mutex : public SyncObject {
     bool try_lock() const;
     template <typename Rep, typename Period>
     bool try_lock_for(const std::chrono::duration<Rep, Period>& duration) const {
-        return try_lock_before(Deadline::after(std::chrono::ceil<std::chrono::nanoseconds>(duration)));
+        const bool is_long = std::chrono::duration<double>(duration) >= std::chrono::duration<double>(std::chrono::nanoseconds::max());
+        return try_lock_before(is_long ? Deadline::forever() : Deadline::after(std::chrono::ceil<std::chrono::nanoseconds>(duration)));
     }
     template <typename Clock, typename Duration>
     bool try_lock_until(const std::chrono::time_point<Clock, Duration>& until) const {

@@ -66,9 +66,9 @@ class COMAP_API SyncObject {
     static Result<Handle> made(Result<Parts>&& parts);
     bool is_writable() const { return core_ && access_ == Access::read_write; }
     tl::unexpected<Error> unusable() const;  // why it is not
+    tl::unexpected<Error> unwaitable() const;
     tl::unexpected<Error> damaged() const;
     Result<Acquired> wait(Deadline deadline) const;
-    Result<void> tell_watchers() const;
 
     std::shared_ptr<internal::Object> object_;
     std::shared_ptr<internal::SyncCore> core_;

@@ -59,11 +59,16 @@ comap_code bad_argument(const char* what) {
     return report(Error{Code::invalid_argument, 0, "", std::string(what) + " must not be NULL"});
 }
 
+// Thrown out of the translation of arguments; guarded() makes the answer of it.
+struct BadStruct {};
+
 // No exception passes the C boundary; only memory can run out in here.
 template <typename Call>
 comap_code guarded(const Call& call) noexcept {
     try {
         return call();
+    } catch (const BadStruct&) {
+        return report(Error{Code::invalid_argument, 0, "", "the struct_size of an option struct is not one that this library knows; initialise the struct with its _INIT macro"});
     } catch (const std::bad_alloc&) {
         return report(Error{Code::no_space, 0, "", "out of memory"});
     } catch (const std::exception& unexpected) {
@@ -95,11 +100,12 @@ comap::Access access_of(comap_access access) {
     return access == COMAP_READ_ONLY ? comap::Access::read_only : comap::Access::read_write;
 }
 
-// The caller's struct may be of an older version: what it does not have keeps its default.
+// The caller's struct may be of an older version: what it does not have keeps its default. Throws BadStruct if it says no size.
 template <typename Options>
 Options complete(const Options* given, const Options& defaults) {
     Options options = defaults;
-    if (given) std::memcpy(&options, given, std::min(given->struct_size, sizeof options));
+    if (given && (given->struct_size < sizeof given->struct_size || given->struct_size > sizeof options)) throw BadStruct();
+    if (given) std::memcpy(&options, given, given->struct_size);
     return options;
 }
 
@@ -545,6 +551,13 @@ comap_code comap_mutex_unlock(const comap_mutex* mutex, int as_abandoned) {
     return guarded([&] { return done(as_abandoned != 0 ? mutex->handle.unlock_abandoned() : mutex->handle.unlock()); });
 }
 
+comap_code comap_mutex_open_or_create_in(const comap_section* section, uint64_t offset, comap_mutex** out) {
+    COMAP_NEED(section);
+    COMAP_NEED(out);
+    return guarded([&] { return give(comap::Mutex::open_or_create_in(section->section, offset), out); });
+}
+
+int comap_mutex_was_abandoned(const comap_mutex* mutex) { return mutex && mutex->handle.was_abandoned() ? 1 : 0; }
 int comap_mutex_is_owned(const comap_mutex* mutex) { return mutex && mutex->handle.is_owned() ? 1 : 0; }
 
 comap_code comap_event_create(comap_context* context, const char* name, int manual_reset, int initially_set, const comap_create_options* options,
@@ -646,7 +659,7 @@ comap_code comap_semaphore_acquire(const comap_semaphore* semaphore, uint64_t de
 }
 
 comap_code comap_wait_any(const comap_waitable* list, size_t count, uint64_t deadline_ns, comap_wait_end* end, size_t* index) {
-    COMAP_NEED(list || count == 0);
+    if (!list && count > 0) return guarded([] { return bad_argument("list"); });
     COMAP_NEED(end);
     return guarded([&] {
         return wait_for_list(list, count, end, index, [&](auto objects) { return comap::wait_any(objects, comap::Deadline::at_ns(deadline_ns)); });
@@ -654,7 +667,7 @@ comap_code comap_wait_any(const comap_waitable* list, size_t count, uint64_t dea
 }
 
 comap_code comap_wait_all(const comap_waitable* list, size_t count, uint64_t deadline_ns, comap_wait_end* end, size_t* index) {
-    COMAP_NEED(list || count == 0);
+    if (!list && count > 0) return guarded([] { return bad_argument("list"); });
     COMAP_NEED(end);
     return guarded([&] {
         return wait_for_list(list, count, end, index, [&](auto objects) { return comap::wait_all(objects, comap::Deadline::at_ns(deadline_ns)); });

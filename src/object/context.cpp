@@ -14,7 +14,7 @@ namespace {
 using namespace internal;
 
 Result<Header> read_header(const Seen& seen, const std::string& name) {
-    std::array<std::byte, kHeaderCoreBytes + kPathRoomBytes> bytes;
+    std::array<std::byte, kSyncBlockInPage> bytes;
     const auto count = os::read_at(seen.fd.number(), bytes.data(), bytes.size(), 0);
     if (!count) return fail(code_of(count.error()), count.error(), name, "the object '", shown(name), "' cannot be read: ", os_text(count.error()));
     const auto state = os::state(seen.fd.number());  // after the bytes: it may be growing
@@ -57,6 +57,8 @@ std::string_view layout_name(Layout layout) noexcept {
             return "bytes";
         case Layout::text:
             return "text";
+        case Layout::cell:
+            return "cell";
     }
     return "unknown";
 }

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include <comap/record.hpp>
+
 #include "base/error.hpp"
 #include "base/name.hpp"
 #include "base/utf.hpp"
@@ -42,6 +44,11 @@ std::string_view layout_fault(const Header& header) {
             if (header.capacity_bytes == 0 || header.capacity_bytes > kTextCapacityMax) return "the text's capacity is impossible";
             if (header.has(kFlagFile)) return "a text cannot lie in a file";
             return header.size_bytes == text_body_bytes(header.capacity_bytes) ? "" : "the text's size does not fit its capacity";
+        case Layout::cell:
+            if (header.format.empty() || header.capacity_bytes == 0 || header.capacity_bytes > kRecordBytesMax) return "the cell's record is impossible";
+            if (header.has(kFlagFile)) return "a cell cannot lie in a file";
+            if (header.slot_count < kCellSlotsMin || header.slot_count > kCellSlotsMax || !std::has_single_bit(header.slot_count)) return "the number of its slots is impossible";
+            return header.size_bytes == header.slot_count * cell_slot_bytes(header.capacity_bytes) ? "" : "the cell's size does not fit its record";
     }
     return "its layout is unknown";
 }
@@ -76,6 +83,7 @@ std::string_view first_fault(const Header& header, std::uint64_t file_size_bytes
 std::uint64_t text_slot_bytes(std::uint64_t capacity_bytes) {
     return kTextSlotHeaderBytes + (capacity_bytes + 63) / 64 * 64;
 }
+std::uint64_t cell_slot_bytes(std::uint64_t record_bytes) { return (record_bytes + 63) / 64 * 64; }
 std::uint64_t text_body_bytes(std::uint64_t capacity_bytes) { return kTextSlotCount * text_slot_bytes(capacity_bytes); }
 
 bool has_magic(std::span<const std::byte> bytes) {
@@ -83,7 +91,8 @@ bool has_magic(std::span<const std::byte> bytes) {
 }
 
 std::string header_bytes(const Header& header) {
-    std::string bytes(offsetof(HeaderPage, path) + header.path.size(), '\0');
+    const std::size_t end = header.format.empty() ? offsetof(HeaderPage, path) + header.path.size() : offsetof(HeaderPage, record_format) + header.format.size();
+    std::string bytes(end, '\0');
     set_field(bytes, offsetof(HeaderPage, magic), kMagic);
     set_field(bytes, offsetof(HeaderPage, format), kFormat);
     set_field(bytes, offsetof(HeaderPage, kind), header.kind);
@@ -92,6 +101,8 @@ std::string header_bytes(const Header& header) {
     set_field(bytes, offsetof(HeaderPage, size_bytes), header.size_bytes);
     set_field(bytes, offsetof(HeaderPage, created_ns), header.created_ns);
     set_field(bytes, offsetof(HeaderPage, capacity_bytes), header.capacity_bytes);
+    set_field(bytes, offsetof(HeaderPage, slot_count), header.slot_count);
+    set_field(bytes, offsetof(HeaderPage, format_size_bytes), static_cast<std::uint32_t>(header.format.size()));
     set_field(bytes, offsetof(HeaderPage, name_size_bytes), static_cast<std::uint32_t>(header.name.size()));
     set_field(bytes, offsetof(HeaderPage, path_size_bytes), static_cast<std::uint32_t>(header.path.size()));
     set_field(bytes, offsetof(HeaderPage, file_device), header.file_device);
@@ -99,6 +110,7 @@ std::string header_bytes(const Header& header) {
     set_field(bytes, offsetof(HeaderPage, file_offset_bytes), header.file_offset_bytes);
     std::memcpy(bytes.data() + offsetof(HeaderPage, name), header.name.data(), header.name.size());
     std::memcpy(bytes.data() + offsetof(HeaderPage, path), header.path.data(), header.path.size());
+    if (!header.format.empty()) std::memcpy(bytes.data() + offsetof(HeaderPage, record_format), header.format.data(), header.format.size());
     return bytes;
 }
 
@@ -126,12 +138,16 @@ Result<Header> parse_header(std::span<const std::byte> bytes, std::uint64_t file
     header.file_device = field<std::uint64_t>(bytes, offsetof(HeaderPage, file_device));
     header.file_inode = field<std::uint64_t>(bytes, offsetof(HeaderPage, file_inode));
     header.file_offset_bytes = field<std::uint64_t>(bytes, offsetof(HeaderPage, file_offset_bytes));
+    header.slot_count = field<std::uint32_t>(bytes, offsetof(HeaderPage, slot_count));
+    const auto format_size = field<std::uint32_t>(bytes, offsetof(HeaderPage, format_size_bytes));
     const auto name_size = field<std::uint32_t>(bytes, offsetof(HeaderPage, name_size_bytes));
     const auto path_size = field<std::uint32_t>(bytes, offsetof(HeaderPage, path_size_bytes));
     if (name_size > kNameBytesMax) return corrupt("its name is too long");
     if (path_size > kPathRoomBytes || path_size > bytes.size() - kHeaderCoreBytes) return corrupt("its path is too long");
     header.name = chars(bytes, offsetof(HeaderPage, name), name_size);
     header.path = chars(bytes, offsetof(HeaderPage, path), path_size);
+    if (format_size > kRecordFormatMax || (format_size > 0 && bytes.size() < offsetof(HeaderPage, record_format) + format_size)) return corrupt("its record description is too long");
+    if (format_size > 0) header.format = chars(bytes, offsetof(HeaderPage, record_format), format_size);
     if (const std::string_view fault = first_fault(header, file_size_bytes); !fault.empty()) return corrupt(fault);
     return header;
 }
@@ -150,7 +166,10 @@ ObjectInfo describe(const Header& header, const os::FileState& state, std::strin
     info.created_ns = header.created_ns;
     info.device = state.device;
     info.inode = state.inode;
-    info.text_capacity_bytes = header.capacity_bytes;
+    info.text_capacity_bytes = header.layout == Layout::text ? header.capacity_bytes : 0;
+    info.record_bytes = header.layout == Layout::cell ? header.capacity_bytes : 0;
+    info.record_format = header.format;
+    info.slot_count = header.slot_count;
     info.file = header.path;
     info.file_offset = header.file_offset_bytes;
     return info;

@@ -22,11 +22,13 @@ inline constexpr std::uint64_t kMagic = 0x4a42'4f50'414d'4f43u;  // "COMAPOBJ", 
 inline constexpr std::uint32_t kFormat = 1;
 inline constexpr std::size_t kNameRoomBytes = 256;
 inline constexpr std::size_t kPathRoomBytes = 1632;
+inline constexpr std::size_t kFormatRoomBytes = 1984;
 
 inline constexpr std::uint32_t kFlagLazy = 1u << 0;
 inline constexpr std::uint32_t kFlagFile = 1u << 1;        // the body is a range of another file
 inline constexpr std::uint32_t kFlagAlwaysWake = 1u << 2;  // see sync/change_word.hpp
-inline constexpr std::uint32_t kFlagsKnown = kFlagLazy | kFlagFile | kFlagAlwaysWake;
+inline constexpr std::uint32_t kFlagManyWriters = 1u << 3;  // cells: each store takes the lock word; else the writer has a role
+inline constexpr std::uint32_t kFlagsKnown = kFlagLazy | kFlagFile | kFlagAlwaysWake | kFlagManyWriters;
 
 // All numbers are little-endian. Written before the object has a name; afterwards only the fields marked * change.
 struct HeaderPage {                        // offset
@@ -37,8 +39,9 @@ struct HeaderPage {                        // offset
     std::uint32_t flags;                   //   20  kFlag...
     std::atomic<std::uint64_t> size_bytes; //   24* of the body; only grows
     std::uint64_t created_ns;              //   32  since 1970
-    std::uint64_t capacity_bytes;          //   40  texts: the longest value
-    std::uint64_t reserved_48;             //   48
+    std::uint64_t capacity_bytes;          //   40  texts: the longest value; cells: the record
+    std::uint32_t slot_count;              //   48  cells
+    std::uint32_t format_size_bytes;       //   52
     std::uint32_t name_size_bytes;         //   56
     std::uint32_t path_size_bytes;         //   60
     ChangeWords change;                    //   64*
@@ -49,7 +52,7 @@ struct HeaderPage {                        // offset
     std::uint64_t file_offset_bytes;       //  400
     std::uint64_t reserved_408;            //  408
     char path[kPathRoomBytes];             //  416
-    std::array<std::byte, 1984> reserved_2048;      // 2048
+    char record_format[kFormatRoomBytes];         // 2048  description of a record, as in <comap/record.hpp>
     SyncBlock sync;                        // 4032* see sync/sync_block.hpp; of a text, only the lock word is used
 };
 static_assert(sizeof(HeaderPage) == kHeaderBytes);
@@ -69,17 +72,19 @@ struct Header {
     std::uint64_t size_bytes = 0;
     std::uint64_t created_ns = 0;
     std::uint64_t capacity_bytes = 0;
+    std::uint32_t slot_count = 0;
     std::uint32_t version = 0;
     std::string name;  // without the scope; empty for unnamed objects
     std::uint64_t file_device = 0;
     std::uint64_t file_inode = 0;
     std::uint64_t file_offset_bytes = 0;
     std::string path;
+    std::string format;
 
     bool has(std::uint32_t flag) const { return (flags & flag) != 0; }
 };
 
-// The bytes of a new object's header, up to the end of its path.
+// The bytes of a new object's header, up to the end of its path or its format.
 std::string header_bytes(const Header& header);
 
 // Any bytes may be given: they are checked as if an enemy had written them. `bytes` are the first kHeaderBytes of the file,
@@ -101,5 +106,10 @@ inline constexpr std::uint32_t kTextSlotCount = 4;
 inline constexpr std::uint64_t kTextSlotHeaderBytes = 64;
 inline constexpr std::uint64_t kTextCapacityMax = 1u << 30;
 std::uint64_t text_slot_bytes(std::uint64_t capacity_bytes);
+
+// The same of a cell.
+inline constexpr std::uint32_t kCellSlotsMin = 4;
+inline constexpr std::uint32_t kCellSlotsMax = 1u << 16;
+std::uint64_t cell_slot_bytes(std::uint64_t record_bytes);
 
 }  // namespace comap::internal

@@ -119,6 +119,9 @@ Header header_of(const Name* name, const NewObject& wanted) {
     header.layout = wanted.layout;
     header.size_bytes = wanted.size_bytes;
     header.capacity_bytes = wanted.capacity_bytes;
+    header.slot_count = wanted.slot_count;
+    header.format = wanted.format;
+    header.flags = wanted.flags;
     header.created_ns = os::real_time_ns();
     if (name) header.name = name->base;
     if (wanted.options.lazy) header.flags |= kFlagLazy;
@@ -220,10 +223,13 @@ Result<void> Object::read_header() {
     const auto count = os::read_at(fd_.number(), bytes.data(), kHeaderCoreBytes, 0);
     if (!count) return cannot(count.error(), full_name_, "read");
     std::size_t size = *count;
-    std::uint32_t flags = 0;
-    if (size == kHeaderCoreBytes) flags = reinterpret_cast<const HeaderPage*>(bytes.data())->flags;
-    if ((flags & kFlagFile) != 0) {
-        const auto more = os::read_at(fd_.number(), bytes.data() + size, kPathRoomBytes, size);
+    bool has_more = false;  // a path, a format
+    if (size == kHeaderCoreBytes) {
+        const auto* const page = reinterpret_cast<const HeaderPage*>(bytes.data());
+        has_more = (page->flags & kFlagFile) != 0 || page->format_size_bytes != 0;
+    }
+    if (has_more) {
+        const auto more = os::read_at(fd_.number(), bytes.data() + size, kSyncBlockInPage - size, size);
         if (!more) return cannot(more.error(), full_name_, "read");
         size += *more;
     }

@@ -28,6 +28,9 @@ struct NewObject {
     Layout layout = Layout::bytes;
     std::uint64_t size_bytes = 0;
     std::uint64_t capacity_bytes = 0;
+    std::uint32_t slot_count = 0;
+    std::uint32_t flags = 0;     // besides those that follow from the options
+    std::string format = {};
     std::uint32_t sync_parameter = 0;  // of a SyncBlock, for the kinds that have one
     std::uint64_t sync_state = 0;
     CreateOptions options;

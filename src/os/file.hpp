@@ -99,7 +99,7 @@ bool touch(int descriptor, std::uint64_t scratch_offset_bytes);
 enum class Locked : std::uint8_t { no, for_reading, for_writing };
 OsResult<Locked> ask_lock(int descriptor);          // by others than this open file; no side effect
 OsResult<bool> try_read_lock(int descriptor);       // false: another holds the write lock
-OsResult<bool> try_write_lock(int descriptor);      // false: another holds a lock
+OsResult<bool> try_write_lock(int descriptor, std::uint64_t byte = 0);  // false: another holds a lock
 void release_lock(int descriptor);
 
 // While one lives, no thread of this process forks (fork waits): so no child inherits a descriptor with the write lock.
@@ -115,6 +115,7 @@ std::uint32_t effective_uid();
 std::string safe_environment(const char* variable);  // empty in set-user-id programs
 std::uint64_t page_size_bytes();
 std::uint64_t real_time_ns();
+std::uint64_t monotonic_ns();
 void pause_briefly(std::uint32_t attempt);  // yields at first, then sleeps up to 1 ms
 
 }  // namespace comap::os

@@ -38,6 +38,8 @@ struct Machine {
     static std::uint32_t thread_number() { return os::thread_number(); }
     static std::uint64_t thread_token() { return os::thread_token(); }
     static bool is_alive(std::uint64_t thread_token) { return os::is_alive(thread_token); }
+    static bool claim(Node* node) { return os::claim(node); }
+    static void unclaim(Node* node) { os::unclaim(node); }
     static void robust_begin(Node* node) { os::robust_begin(node); }
     static void robust_end() { os::robust_end(); }
     static void robust_link(Node* node) { os::robust_link(node); }

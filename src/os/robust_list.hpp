@@ -20,15 +20,14 @@ inline constexpr std::uint32_t kOwnerDied = 1u << 30;      // set by the kernel
 inline constexpr std::uint32_t kSleepers = 1u << 31;       // the kernel wakes one at the owner's death if this is set
 inline constexpr std::size_t kRobustWordBeforeNode = 32;   // bytes
 
-inline constexpr std::size_t kRobustListMax = 2048;  // the kernel goes no further either
-
 struct RobustNode {
     RobustNode* next;
+    std::uint64_t claimed_by;  // token of the thread on whose list it is; 0: on none. Nobody else's business
 };
 
 // The head of a thread's list, as the kernel and the C library know it.
 struct RobustHead {
-    RobustNode first;         // of a ring: the last node leads back to it
+    RobustNode* next;         // of a ring: the last node leads back to it
     long word_offset_bytes;   // from a node to its lock word
     RobustNode* pending;      // being taken or given up
 };
@@ -57,7 +56,7 @@ inline std::uint32_t thread_number() { return this_thread().number; }
 inline std::uint64_t thread_token() { return this_thread().token; }
 
 // The thread of that token is one of this process and has not ended. (For some microseconds after the kernel has gone through
-// its list it is still there.) A system call.
+// its list it is still there.) Not fast.
 bool is_alive(std::uint64_t thread_token);
 
 // The kernel keeps a robust list for this thread with the distance above. Not so in 32-bit programs.
@@ -76,7 +75,7 @@ inline RobustNode* without_tag(RobustNode* link) {
 inline void set_back_link(RobustNode* node, RobustNode* before) { reinterpret_cast<RobustNode**>(without_tag(node))[-1] = before; }
 
 // Announces that this thread is about to take or to give up the word of that node: if it dies in between, the kernel treats
-// the word as if the node were on the list. REQUIRES, for all four: this thread has asked for its number since the last fork.
+// the word as if the node were on the list. REQUIRES, for all of these: this thread has asked for its number since the last fork.
 inline void robust_begin(RobustNode* node) {
     remembered_thread.head->pending = node;
     keep_list_order();
@@ -87,23 +86,32 @@ inline void robust_end() {
     remembered_thread.head->pending = nullptr;
 }
 
+// Notes that this thread is going to link the node. False if it is on the list of another thread that lives, which happens only
+// when somebody wrote over the word that that thread owns. REQUIRES: this thread has taken the word.
+inline bool claim(RobustNode* node) {
+    if (node->claimed_by != 0 && is_alive(node->claimed_by)) [[unlikely]] return false;
+    node->claimed_by = remembered_thread.token;
+    return true;
+}
+inline void unclaim(RobustNode* node) { node->claimed_by = 0; }
+
 inline void robust_link(RobustNode* node) {
     RobustHead* const head = remembered_thread.head;
-    RobustNode* const after = head->first.next;
+    RobustNode* const after = head->next;
     node->next = after;
     set_back_link(after, node);
     keep_list_order();
-    head->first.next = node;
+    head->next = node;
     keep_list_order();
 }
 
 // Nothing happens if it is not on the list.
 inline void robust_unlink(RobustNode* node) {
-    RobustNode* const first = &remembered_thread.head->first;
+    auto* const first = reinterpret_cast<RobustNode*>(remembered_thread.head);  // the same shape, as far as it counts
     RobustNode* before = first;
-    for (std::size_t count = 0; without_tag(before->next) != node; ++count) {
+    while (without_tag(before->next) != node) {
         before = without_tag(before->next);
-        if (before == first || count == kRobustListMax) return;
+        if (before == first) return;
     }
     RobustNode* const after = node->next;
     before->next = after;

@@ -8,7 +8,7 @@
 //   bit 1      set. Exact.
 //   bit 2      reserved (automatic only): somebody who waits for several objects has reserved the event; see wait_all in
 //              waiting.hpp. Exact while the lock word is owned, else stale.
-//   bits 3..31 epoch: how often the event was reset (manual) or reserved (automatic), modulo 2^29. Exact.
+//   bits 3..31 epoch: how often the event was reset by somebody, or (automatic) reserved, modulo 2^29. Exact.
 // Setting is one compare-and-swap if nobody sleeps; else one step of the kernel sets the bit and wakes all, so that a setter
 // that is killed has either not set it or has woken everyone. It wakes all, because one who was woken may be killed before he
 // takes it. A waiter of a manual event who finds it reset, but the epoch advanced, was let pass too.

@@ -29,6 +29,7 @@ enum class Take : std::uint8_t {
     not_ready,
     reserved,  // ready, but reserved by somebody who waits for several objects: not to be answered from
     corrupt,   // the words cannot have been left so by comap
+    too_deep,  // this thread has locked it as often as can be counted
 };
 
 // A word to sleep on, and what it must still be: {word, seen}.
@@ -58,6 +59,12 @@ struct LockWord {
         // SYNC lock.take: what the last owner wrote is seen by the next; pairs with lock.give.
         Machine::robust_begin(node);
         const bool taken = word->compare_exchange_strong(seen, mine, std::memory_order_acquire, std::memory_order_relaxed);
+        if (taken && !Machine::claim(node)) [[unlikely]] {  // the word of a living owner was overwritten: give it up again
+            seen = mine;
+            word->store(0, std::memory_order_relaxed);
+            Machine::robust_end();
+            return false;
+        }
         if (taken) Machine::robust_link(node);
         Machine::robust_end();
         return taken;
@@ -80,6 +87,7 @@ struct LockWord {
         const std::uint32_t mine = Machine::thread_number();
         Machine::robust_begin(node);
         Machine::robust_unlink(node);
+        Machine::unclaim(node);
         std::uint32_t seen = mine;
         bool is_ours = true;
         // SYNC lock.give: everything done under the lock is seen by the next owner; pairs with lock.take.

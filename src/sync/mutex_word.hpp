@@ -76,14 +76,18 @@ struct MutexWord {
     }
 
     Take lock_again() const {
+        if (is_at_limit()) return Take::too_deep;
         record->depth.store(record->depth.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         return Take::taken;
     }
+
+    bool is_at_limit() const { return (record->depth.load(std::memory_order_relaxed) & kDepthMask) == kDepthMask; }
 
     // For who has taken the lock word: makes him the owner.
     Take own(std::uint64_t token = Machine::thread_token(), std::uint32_t number = Machine::thread_number()) const {
         const bool abandoned = mark->load(std::memory_order_relaxed) != 0;
         mark->store(kMarkTag | number, std::memory_order_relaxed);
+        std::atomic_signal_fence(std::memory_order_seq_cst);  // before anything the owner does: for the one who finds the mark after a kill
         record->depth.store(abandoned ? 1 | kWasAbandoned : 1, std::memory_order_relaxed);
         record->token.store(token, std::memory_order_relaxed);
         return abandoned ? Take::taken_abandoned : Take::taken;
@@ -100,6 +104,7 @@ struct MutexWord {
         }
         as_abandoned = as_abandoned || (depth & kGivesUp) != 0;
         record->token.store(0, std::memory_order_relaxed);
+        std::atomic_signal_fence(std::memory_order_seq_cst);  // after everything the owner did
         mark->store(as_abandoned ? kMarkTag : 0, std::memory_order_relaxed);
         return lock.give() ? Unlock::unlocked : Unlock::corrupt;
     }

@@ -116,10 +116,10 @@ struct WaitPoint {
 
     // --- for wait_all
     Take reserve() {
-        if (is == Awaited::mutex && mutex.is_mine()) return Take::taken;
+        if (is == Awaited::mutex && mutex.is_mine()) return mutex.is_at_limit() ? Take::too_deep : Take::taken;
         if (is == Awaited::manual_event || is == Awaited::change) return Take::taken;
         Take end = lock.take(extra_bits());
-        if (end == Take::corrupt) return end;
+        if (end == Take::corrupt || end == Take::too_deep) return end;
         if (end == Take::not_ready) {
             wants_lock_word = true;
             return has_tokens() ? Take::reserved : mutex_refusal();
@@ -202,7 +202,7 @@ struct WaitPoint {
     }
 };
 
-enum class Ended : std::uint8_t { acquired, acquired_abandoned, timed_out, interrupted, corrupt };
+enum class Ended : std::uint8_t { acquired, acquired_abandoned, timed_out, interrupted, corrupt, too_deep };
 
 struct WaitResult {
     Ended end = Ended::timed_out;
@@ -291,7 +291,7 @@ WaitResult wait_any(std::span<WaitPoint<Machine>> points, Deadline deadline) {
             undecided = undecided || end == Take::reserved;
             if (end == Take::not_ready || end == Take::reserved) continue;
             pass_wakes_on(points, i);
-            if (end == Take::corrupt) return {Ended::corrupt, i};
+            if (end == Take::corrupt || end == Take::too_deep) return {end == Take::corrupt ? Ended::corrupt : Ended::too_deep, i};
             return {end == Take::taken ? Ended::acquired : Ended::acquired_abandoned, i};
         }
         if (loop.interrupted_) result.end = Ended::interrupted;
@@ -350,7 +350,7 @@ WaitResult wait_all(std::span<WaitPoint<Machine>> points, std::span<const std::u
             return {end == Take::taken ? Ended::acquired : Ended::acquired_abandoned, index};
         }
         pass_wakes_on(points, points.size());
-        if (end == Take::corrupt) return {Ended::corrupt, index};
+        if (end == Take::corrupt || end == Take::too_deep) return {end == Take::corrupt ? Ended::corrupt : Ended::too_deep, index};
         if (loop.interrupted_) return {Ended::interrupted, 0};
         if (!loop.again(end == Take::reserved, index, 1, result)) return result;
     }

@@ -36,18 +36,26 @@ struct Registry {
     using Entry = std::pair<SyncKey, bool>;  // bool: writable
     std::map<Entry, std::weak_ptr<SyncCore>> cores;
     std::vector<std::shared_ptr<SyncCore>> owned_without_handle;
+    std::size_t next_sweep = 16;  // size of cores at which those that are gone are taken out
 
     static Registry& instance() {
         static Registry* const registry = new Registry;
         return *registry;
     }
 
-    // The core is unmapped by the caller, without the mutex.
-    std::vector<std::shared_ptr<SyncCore>> take_orphans_whose_owner_ended() {
-        const auto ended = std::partition(owned_without_handle.begin(), owned_without_handle.end(), [](const auto& core) { return core->is_owned_here(); });
-        std::vector<std::shared_ptr<SyncCore>> taken(std::make_move_iterator(ended), std::make_move_iterator(owned_without_handle.end()));
-        owned_without_handle.erase(ended, owned_without_handle.end());
-        return taken;
+    // Of the cores that only an owner's thread needed, those whose thread has ended are not needed any more.
+    void drop_orphans() {
+        std::erase_if(owned_without_handle, [](const auto& core) { return !core->is_owned_here(); });
+    }
+
+    // Room for it to become an orphan is made here, since closing a handle must not fail.
+    void add(const Entry& entry, const std::shared_ptr<SyncCore>& core) {
+        if (cores.size() >= next_sweep) {
+            std::erase_if(cores, [](const auto& one) { return one.second.expired(); });
+            next_sweep = 2 * cores.size() + 16;
+        }
+        owned_without_handle.reserve(cores.size() + 1);
+        cores[entry] = core;
     }
 
     std::shared_ptr<SyncCore> find(const Entry& entry) {
@@ -91,7 +99,9 @@ WaitPoint<os::Machine> SyncCore::point() const {
 void SyncCore::clear_dead_reservation() const {
     const std::uint32_t seen = event_.value();
     // SYNC reservation.seen: as in sync/waiting.hpp; pairs with lock.give.
-    if (EventWord<os::Machine>::is_reserved(seen) && is_free(block_->lock.load(std::memory_order_acquire))) event_.clear_reservation(seen);
+    if (!EventWord<os::Machine>::is_reserved(seen) || !is_free(block_->lock.load(std::memory_order_acquire))) return;
+    event_.clear_reservation(seen);
+    os::Machine::wake(block_->lock, true);
 }
 
 Result<void> SyncCore::map(Kind kind, const SyncPlace& place) {
@@ -130,11 +140,10 @@ Result<std::shared_ptr<SyncCore>> SyncCore::attach(Kind kind, const SyncPlace& p
     const SyncKey key{state.device, state.inode, place.page_offset_bytes};
     const Registry::Entry entry{key, place.object->sync_pages_are_writable(place.in_section)};
     Registry& registry = Registry::instance();
-    std::vector<std::shared_ptr<SyncCore>> ended;
     {
         const os::NoForkScope no_fork;
         const std::lock_guard guard(registry.mutex);
-        ended = registry.take_orphans_whose_owner_ended();
+        registry.drop_orphans();
         if (auto known = registry.find(entry); known && known->kind_ == kind) return known;
     }
     std::shared_ptr<SyncCore> core(new SyncCore);
@@ -144,7 +153,7 @@ Result<std::shared_ptr<SyncCore>> SyncCore::attach(Kind kind, const SyncPlace& p
     const os::NoForkScope no_fork;
     const std::lock_guard guard(registry.mutex);
     if (auto known = registry.find(entry); known && known->kind_ == kind) return known;  // another thread was first
-    registry.cores[entry] = core;
+    registry.add(entry, core);
     return core;
 }
 
@@ -165,10 +174,9 @@ Result<std::shared_ptr<SyncCore>> SyncCore::lay_out(Kind kind, std::uint32_t par
 void SyncCore::release(std::shared_ptr<SyncCore> core) {
     if (!core) return;
     Registry& registry = Registry::instance();
-    std::vector<std::shared_ptr<SyncCore>> ended;
     const os::NoForkScope no_fork;
     const std::lock_guard guard(registry.mutex);
-    ended = registry.take_orphans_whose_owner_ended();
+    registry.drop_orphans();
     const auto& orphans = registry.owned_without_handle;
     if (core->is_owned_here() && std::find(orphans.begin(), orphans.end(), core) == orphans.end()) registry.owned_without_handle.push_back(core);
 }

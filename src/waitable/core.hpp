@@ -49,6 +49,7 @@ class SyncCore {
     bool is_manual() const { return kind_ == Kind::event && parameter_ == 1; }
     std::uint32_t maximum() const { return parameter_; }
     bool always_wakes() const { return always_wakes_; }
+    bool can_be_waited_for() const { return may_write_ || always_wakes_; }  // who sets it can be told that we sleep
     const MutexWord<os::Machine>& mutex() const { return mutex_; }
     const EventWord<os::Machine>& event() const { return event_; }
     const SemaphoreWord<os::Machine>& semaphore() const { return semaphore_; }
@@ -68,10 +69,11 @@ class SyncCore {
     // Clears a reservation whose maker died, if there is one.
     void clear_dead_reservation() const;
 
-    // Somebody may be watching by descriptor; never so inside a section.
-    bool is_watched() const {
+    // After a change of the words: tells those who watch by descriptor, if there may be any; never so inside a section.
+    void tell_watchers(int descriptor) const {
         // SYNC watch.look: the words were changed before; pairs with watch.arm.
-        return change_ && ((change_->watch.load(std::memory_order_seq_cst) & kArmed) != 0 || tells_readers_);
+        if (!change_ || ((change_->watch.load(std::memory_order_seq_cst) & kArmed) == 0 && !tells_readers_)) [[likely]] return;
+        publish(*change_, last_published_, tells_readers_, descriptor);
     }
 
     // A thread of this process owns the mutex and lives: the kernel will look at its node.
@@ -91,6 +93,7 @@ class SyncCore {
     os::Mapping pages_;  // of an open file of its own, which holds nothing: the handles hold the object
     SyncBlock* block_ = nullptr;
     ChangeWords* change_ = nullptr;  // of a named object
+    mutable std::atomic<std::uint32_t> last_published_{0};  // see sync/change_word.hpp
     OwnerRecord record_;
     MutexWord<os::Machine> mutex_;
     EventWord<os::Machine> event_;

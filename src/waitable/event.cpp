@@ -46,7 +46,8 @@ Reset Event::reset_kind() const { return core_ && core_->is_manual() ? Reset::ma
 Result<void> Event::set() const {
     if (!is_writable()) [[unlikely]] return unusable();
     core_->event().set(core_->always_wakes());
-    return core_->is_watched() ? tell_watchers() : Result<void>();
+    core_->tell_watchers(object_->descriptor());
+    return {};
 }
 
 Result<void> Event::reset() const {
@@ -81,7 +82,7 @@ Result<bool> Event::is_set() const {
 Result<Acquired> Event::wait(Deadline deadline) const {
     if (!is_writable()) [[unlikely]] {
         if (!core_ || !core_->is_manual()) return unusable();
-        COMAP_TRY(object_->require_waitable());
+        if (!core_->can_be_waited_for()) return unwaitable();
     }
     if (core_->is_manual() ? core_->event().is_set() : core_->event().take() == Take::taken) return Acquired::acquired;
     return SyncObject::wait(deadline);

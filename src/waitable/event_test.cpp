@@ -359,5 +359,22 @@ TEST_F(EventTest, AKilledSleeperTakesNothing) {
     }
 }
 
+// The mapping of a file-backed section that was opened for reading cannot tell who sets the event that somebody sleeps.
+TEST_F(EventTest, InAFileOpenedForReadingIsNotWaitedFor) {
+    const std::string file = root.path() + "/body";
+    write_file(file, std::string(4096, '\0'));
+    const auto section = Section::create("s", 4096, {.file = file}, context);
+    ASSERT_OK(section);
+    const auto event = Event::create_in(*section, sync_offset(0), {.reset = Reset::manual});
+    ASSERT_OK(event);
+    const auto reading = Section::open("s", {.access = Access::read_only, .file = file}, context);
+    ASSERT_OK(reading);
+    const auto seen = Event::open_in(*reading, sync_offset(0));
+    ASSERT_OK(seen);
+    EXPECT_CODE(Code::permission_denied, seen->wait(Deadline::forever()));
+    EXPECT_CODE(Code::permission_denied, wait_one(*seen, Deadline::forever()));
+    EXPECT_FALSE(*seen->is_set());
+}
+
 }  // namespace
 }  // namespace comap::test

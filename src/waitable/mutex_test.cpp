@@ -507,5 +507,27 @@ TEST_F(MutexTest, OpenOrCreateInMakesOneOfManyCallers) {
     EXPECT_CODE(Code::kind_mismatch, Mutex::open_or_create_in(*section, sync_offset(0)));
 }
 
+// More than the kernel would hand over: they are taken and given like all others.
+TEST_F(MutexTest, ManyAreOwnedByOneThread) {
+    constexpr std::uint64_t kCount = 2100;
+    const auto section = Section::create("many", kCount * kSyncPageBytes, {}, context);
+    ASSERT_OK(section);
+    std::vector<Mutex> mutexes;
+    for (std::uint64_t i = 0; i < kCount; ++i) mutexes.push_back(*Mutex::create_in(*section, sync_offset(i)));
+    for (const Mutex& mutex : mutexes) ASSERT_EQ(*mutex.lock(Deadline::passed()), Acquired::acquired);
+    for (const Mutex& mutex : mutexes) ASSERT_OK(mutex.unlock());
+    mutexes.clear();
+    const Mutex other = create("m");
+    EXPECT_EQ(*other.lock(Deadline::passed()), Acquired::acquired);
+    EXPECT_OK(other.unlock());
+}
+
+TEST_F(MutexTest, LongestDurationsAreForever) {
+    const Mutex mutex = create("m");
+    EXPECT_TRUE(mutex.try_lock_for(std::chrono::hours::max()));
+    std::thread([&] { EXPECT_FALSE(mutex.try_lock_for(std::chrono::hours::min())); }).join();
+    EXPECT_OK(mutex.unlock());
+}
+
 }  // namespace
 }  // namespace comap::test

@@ -70,7 +70,7 @@ Result<std::uint32_t> Semaphore::release(std::int64_t count) const {
     std::uint32_t before = 0;
     switch (core_->semaphore().release(static_cast<std::uint32_t>(count), before)) {
         case Release::released:
-            if (core_->is_watched()) COMAP_TRY(tell_watchers());
+            core_->tell_watchers(object_->descriptor());
             return before;
         case Release::beyond_maximum:
             return refuse(Code::limit_reached, cat("its maximum is ", core_->maximum()));

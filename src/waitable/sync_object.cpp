@@ -129,12 +129,15 @@ tl::unexpected<Error> SyncObject::unusable() const {
     return fail(Code::permission_denied, 0, object_->name(), "the ", kind_name(core_->kind()), " '", shown(object_->name()), "' was opened for reading only");
 }
 
+tl::unexpected<Error> SyncObject::unwaitable() const {
+    return fail(Code::permission_denied, 0, object_->name(), "the event '", shown(object_->name()),
+                "' cannot be waited for by somebody who may only read it: when it was created its mode had no such readers");
+}
+
 tl::unexpected<Error> SyncObject::damaged() const {
     return fail(Code::corrupt, 0, object_->name(), "the ", kind_name(core_->kind()), " '", shown(object_->name()),
                 "' is damaged: somebody wrote over its words; end its holders, or remove it with `comap rm` and create it anew");
 }
-
-Result<void> SyncObject::tell_watchers() const { return object_->publish(); }
 
 Result<Acquired> SyncObject::wait(Deadline deadline) const {
     WaitPoint<os::Machine> point = core_->point();
@@ -147,6 +150,8 @@ Result<Acquired> SyncObject::wait(Deadline deadline) const {
             return Acquired::timed_out;
         case Ended::interrupted:
             return Acquired::interrupted;
+        case Ended::too_deep:
+            return fail(Code::limit_reached, 0, object_->name(), "the mutex '", shown(object_->name()), "' was locked more often by this thread than can be counted");
         case Ended::corrupt:
             break;
     }

@@ -28,9 +28,9 @@ using Point = WaitPoint<os::Machine>;
 Result<void> check(const Waitable& one) {
     if (one.core()) {
         if (one.access() == Access::read_write) return {};
-        if (one.core()->is_manual()) return one.object()->require_waitable();
+        if (one.core()->is_manual() && one.core()->can_be_waited_for()) return {};
         return fail(Code::permission_denied, 0, one.object()->name(), "the ", kind_name(one.core()->kind()), " '", shown(one.object()->name()),
-                    "' was opened for reading only and cannot be waited for");
+                    "' was opened for reading only and cannot be waited for by this handle");
     }
     if (!one.object()) return fail(Code::invalid_argument, 0, "", "an entry of the list to wait for is a closed handle");
     return one.object()->page_is_writable() ? Result<void>() : one.object()->require_waitable();
@@ -95,10 +95,13 @@ Result<Waited> finished(const WaitResult& result, std::span<const Waitable> obje
             return Waited{Acquired::timed_out, 0};
         case Ended::interrupted:
             return Waited{Acquired::interrupted, 0};
+        case Ended::too_deep:
         case Ended::corrupt:
             break;
     }
     const Waitable& damaged = objects[result.index];
+    if (result.end == Ended::too_deep)
+        return fail(Code::limit_reached, 0, damaged.object()->name(), "the mutex '", shown(damaged.object()->name()), "' was locked more often by this thread than can be counted");
     return fail(Code::corrupt, 0, damaged.object()->name(), "'", shown(damaged.object()->name()), "' (at ", result.index,
                 " in the list to wait for) is damaged: somebody wrote over its words");
 }

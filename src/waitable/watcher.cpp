@@ -21,18 +21,15 @@ struct Watched {
     HeaderPage* page = nullptr;
     int watch = -1;  // several tags may share one: the same object under several handles
     std::uint32_t seen = 0;
-    std::function<bool()> is_ready = {};  // events and semaphores; their versions count what watchers were told only
-    bool was_looked_at = false;
+    std::function<bool()> is_ready = {};  // events and semaphores: what counts, for their versions are advanced only while armed
 };
 
 // Arms again; the version if it is not the one last reported.
 std::optional<std::uint32_t> look_again(Watched& watched) {
     if (watched.object->page_is_writable()) arm(watched.page->change);
     const std::uint32_t now = version_after_arming(watched.page->change);
-    const bool is_first_look = watched.is_ready && !std::exchange(watched.was_looked_at, true);
-    if (now == watched.seen && !is_first_look) return std::nullopt;
+    if (watched.is_ready ? !watched.is_ready() : now == watched.seen) return std::nullopt;
     watched.seen = now;
-    if (watched.is_ready && !watched.is_ready()) return std::nullopt;
     return now;
 }
 
@@ -90,7 +87,7 @@ Result<void> Watcher::State::add(const std::shared_ptr<Object>& object, std::uin
     if (!watch)
         return fail(code_of(watch.error()), watch.error(), object->name(), "'", shown(object->name()), "' cannot be watched: ", os_text(watch.error()),
                     " (limits: fs.inotify.max_user_watches)");
-    Watched& entry = watched[tag] = Watched{object, page, *watch, seen & kVersionMask, std::move(is_ready), false};
+    Watched& entry = watched[tag] = Watched{object, page, *watch, seen & kVersionMask, std::move(is_ready)};
     if (object->page_is_writable()) arm(page->change);
     // Opening and closing the file is an event of its own: the descriptor becomes readable for what is there already.
     const bool is_there = version_after_arming(page->change) != entry.seen || (entry.is_ready && entry.is_ready());

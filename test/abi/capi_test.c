@@ -144,6 +144,18 @@ static void test_old_option_structs(comap_context* context) {
     CHECK(comap_section_open(context, "old", NULL, &section) == COMAP_NOT_FOUND);
 }
 
+static void test_option_structs_without_their_size(comap_context* context) {
+    comap_create_options options;
+    comap_event* event = NULL;
+    memset(&options, 0, sizeof options); /* not by COMAP_CREATE_OPTIONS_INIT */
+    options.mode = 0644;
+    CHECK(comap_event_create(context, "unsized", 0, 0, &options, &event) == COMAP_INVALID_ARGUMENT);
+    CHECK(strstr(comap_last_message(), "_INIT") != NULL);
+    options.struct_size = sizeof options + 1; /* of a later version */
+    CHECK(comap_event_create(context, "unsized", 0, 0, &options, &event) == COMAP_INVALID_ARGUMENT);
+    CHECK(event == NULL);
+}
+
 static void test_descriptors(comap_context* context) {
     comap_section* section = NULL;
     comap_section* same = NULL;
@@ -674,6 +686,7 @@ int main(void) {
     test_keep(context);
     test_views(context);
     test_old_option_structs(context);
+    test_option_structs_without_their_size(context);
     test_descriptors(context);
     test_texts(context);
     test_conversions();

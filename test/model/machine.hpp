@@ -365,6 +365,8 @@ struct SimMachine {
     static std::uint32_t thread_number();
     static std::uint64_t thread_token();
     static bool is_alive(std::uint64_t thread_token);
+    static bool claim(Node*) { return true; }  // what it guards against, overwritten words, is not simulated
+    static void unclaim(Node*) {}
     static void robust_begin(Node* node);
     static void robust_end();
     static void robust_link(Node* node);

@@ -58,17 +58,17 @@ OsResult<FileState> state_of(int directory, const char* name, int flags) {
     return to;
 }
 
-struct flock byte_zero(short type) {
+struct flock one_byte(short type, std::uint64_t byte = 0) {
     struct flock lock = {};
     lock.l_type = type;
     lock.l_whence = SEEK_SET;
-    lock.l_start = 0;
+    lock.l_start = static_cast<off_t>(byte);
     lock.l_len = 1;
     return lock;
 }
 
-OsResult<bool> try_lock(int descriptor, short type) {
-    struct flock lock = byte_zero(type);
+OsResult<bool> try_lock(int descriptor, short type, std::uint64_t byte) {
+    struct flock lock = one_byte(type, byte);
     if (::fcntl(descriptor, F_OFD_SETLK, &lock) == 0) return true;
     if (errno == EAGAIN || errno == EACCES) return false;
     return last_error();
@@ -91,10 +91,12 @@ std::uint64_t machine_available_bytes() {
 }
 
 // fork() takes this mutex, so that none happens inside a NoForkScope. Never taken for longer than a few system calls.
-pthread_mutex_t fork_mutex = PTHREAD_MUTEX_INITIALIZER;
+pthread_mutex_t fork_mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;  // scopes may be nested
 void hold_forks() { ::pthread_mutex_lock(&fork_mutex); }
 void allow_forks() { ::pthread_mutex_unlock(&fork_mutex); }
-[[gnu::constructor]] void watch_forks() { ::pthread_atfork(hold_forks, allow_forks, allow_forks); }
+// In the child its owner has another number, so that it cannot be unlocked.
+void allow_forks_in_child() { fork_mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP; }
+[[gnu::constructor]] void watch_forks() { ::pthread_atfork(hold_forks, allow_forks, allow_forks_in_child); }
 
 }  // namespace
 
@@ -279,17 +281,17 @@ bool touch(int descriptor, std::uint64_t scratch_offset_bytes) {
 }
 
 OsResult<Locked> ask_lock(int descriptor) {
-    struct flock lock = byte_zero(F_WRLCK);
+    struct flock lock = one_byte(F_WRLCK);
     if (::fcntl(descriptor, F_OFD_GETLK, &lock) < 0) return last_error();
     if (lock.l_type == F_UNLCK) return Locked::no;
     return lock.l_type == F_RDLCK ? Locked::for_reading : Locked::for_writing;
 }
 
-OsResult<bool> try_read_lock(int descriptor) { return try_lock(descriptor, F_RDLCK); }
-OsResult<bool> try_write_lock(int descriptor) { return try_lock(descriptor, F_WRLCK); }
+OsResult<bool> try_read_lock(int descriptor) { return try_lock(descriptor, F_RDLCK, 0); }
+OsResult<bool> try_write_lock(int descriptor, std::uint64_t byte) { return try_lock(descriptor, F_WRLCK, byte); }
 
 void release_lock(int descriptor) {
-    struct flock lock = byte_zero(F_UNLCK);
+    struct flock lock = one_byte(F_UNLCK);
     ::fcntl(descriptor, F_OFD_SETLK, &lock);
 }
 
@@ -311,6 +313,12 @@ std::uint64_t page_size_bytes() {
 std::uint64_t real_time_ns() {
     struct timespec now;
     ::clock_gettime(CLOCK_REALTIME, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+std::uint64_t monotonic_ns() {
+    struct timespec now = {};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
     return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
