@@ -94,7 +94,7 @@ class COMAP_API RawCell {
     std::uint32_t history() const;           // how many values before the latest can be read
     bool has_many_writers() const;
     Result<ObjectInfo> info() const;
-    Result<void> set_keep(bool keep);
+    Result<void> set_keep(bool keep) const;
 
     // The latest value; `out` may be shorter than the record. Returns its version. Never blocks. Errors: busy (for two seconds every
     // value was overwritten while it was copied), invalid_argument (out is longer than the record).

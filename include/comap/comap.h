@@ -31,6 +31,7 @@ typedef struct comap_watcher comap_watcher;
 typedef struct comap_mutex comap_mutex;
 typedef struct comap_event comap_event;
 typedef struct comap_semaphore comap_semaphore;
+typedef struct comap_cell comap_cell;
 
 /* A deadline that never comes. Others are nanoseconds of CLOCK_MONOTONIC; a past one (0) only looks. */
 #define COMAP_FOREVER UINT64_MAX
@@ -204,6 +205,44 @@ COMAP_API comap_code comap_utf16_from_utf8(const char* utf8, size_t utf8_bytes, 
 COMAP_API comap_code comap_utf8_from_utf16(const uint16_t* utf16, size_t utf16_units, char* utf8, size_t capacity,
                                            size_t* length);
 
+/* --- cells -------------------------------------------------------------------------------------------------------------- */
+
+typedef struct comap_cell_options {
+    size_t struct_size;
+    uint32_t mode;          /* permission bits; 0600 */
+    uint32_t keep;          /* not 0: outlives its holders */
+    uint32_t history;       /* how many values before the latest can be read */
+    uint32_t many_writers;  /* not 0: each store takes a lock; else one handle at a time may store */
+} comap_cell_options;
+#define COMAP_CELL_OPTIONS_INIT {sizeof(comap_cell_options), 0600, 0, 0, 0}
+
+/* The latest value of a record. `format` describes the record, as in PEP 3118: "<T{d:bid:d:ask:16s:symbol:}", always little-endian,
+ * without implied padding. Opening with a format that differs is LAYOUT_MISMATCH, naming the first field that does; with NULL any cell
+ * is opened, and comap_cell_format() says what it holds. Readers never block and never get a torn value. */
+COMAP_API comap_code comap_cell_create(comap_context* context, const char* name, const char* format, const comap_cell_options* options,
+                                       comap_cell** out);
+COMAP_API comap_code comap_cell_open(comap_context* context, const char* name, const char* format, const comap_open_options* options,
+                                     comap_cell** out);
+COMAP_API comap_code comap_cell_open_or_create(comap_context* context, const char* name, const char* format, const comap_cell_options* options,
+                                               comap_cell** out);
+COMAP_API const char* comap_cell_name(const comap_cell* cell);
+COMAP_API int comap_cell_was_created(const comap_cell* cell);
+COMAP_API const char* comap_cell_format(const comap_cell* cell); /* valid until the cell is closed */
+COMAP_API uint64_t comap_cell_record_size(const comap_cell* cell);
+COMAP_API uint32_t comap_cell_history(const comap_cell* cell);
+COMAP_API comap_code comap_cell_set_keep(comap_cell* cell, int keep);
+/* The latest value; `size_bytes` is at most the record's. `version` may be NULL. Errors: BUSY (stored without pause for two seconds). */
+COMAP_API comap_code comap_cell_load(const comap_cell* cell, void* value, size_t size_bytes, uint32_t* version);
+/* The value that was the latest at that version. Errors: NOT_FOUND. */
+COMAP_API comap_code comap_cell_load_version(const comap_cell* cell, uint32_t version, void* value, size_t size_bytes);
+/* Makes it the latest value; `size_bytes` is the record's. For one thread at a time, unless the cell has many writers. Errors: BUSY
+ * (another handle is the writer; or, with many writers, one does not finish for two seconds), PERMISSION_DENIED. `version` may be NULL. */
+COMAP_API comap_code comap_cell_store(const comap_cell* cell, const void* value, size_t size_bytes, uint32_t* version);
+COMAP_API void comap_cell_give_up_role(const comap_cell* cell);
+COMAP_API comap_code comap_cell_version(const comap_cell* cell, uint32_t* version);
+COMAP_API comap_code comap_cell_wait(const comap_cell* cell, uint32_t seen, uint64_t deadline_ns, comap_wait_for what, comap_wait_end* end);
+COMAP_API void comap_cell_close(comap_cell* cell);
+
 /* --- mutexes, events, semaphores ------------------------------------------------------------------------------------------ */
 
 /* All three: of the options of create only mode and keep are used; `options` may be NULL. Errors of create, open and
@@ -289,6 +328,7 @@ typedef struct comap_waitable {
     const comap_semaphore* semaphore;
     const comap_section* section; /* ready when its version is not `seen` */
     const comap_text* text;       /* the same */
+    const comap_cell* cell;       /* the same */
     uint32_t seen;
     uint32_t reserved;            /* 0 */
 } comap_waitable;
@@ -313,6 +353,7 @@ COMAP_API comap_code comap_watcher_add_text(comap_watcher* watcher, const comap_
 /* Reported when the event is set or the semaphore has tokens; nothing is taken. Then wait with deadline 0 until that times out. */
 COMAP_API comap_code comap_watcher_add_event(comap_watcher* watcher, const comap_event* event, uint64_t tag);
 COMAP_API comap_code comap_watcher_add_semaphore(comap_watcher* watcher, const comap_semaphore* semaphore, uint64_t tag);
+COMAP_API comap_code comap_watcher_add_cell(comap_watcher* watcher, const comap_cell* cell, uint64_t tag, uint32_t seen);
 COMAP_API comap_code comap_watcher_remove(comap_watcher* watcher, uint64_t tag);
 /* The next change: *found = 1, its tag and version; or *found = 0. Does not block. */
 COMAP_API comap_code comap_watcher_next(comap_watcher* watcher, int* found, uint64_t* tag, uint32_t* version);

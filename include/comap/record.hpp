@@ -63,7 +63,7 @@ enum class FieldKind : std::uint8_t { boolean, signed_integer, unsigned_integer,
 struct RecordField {
     std::string name;
     FieldKind kind = FieldKind::boolean;
-    std::uint64_t offset_bytes = 0;      // in the outermost record; of the first, for an array
+    std::uint64_t offset_bytes = 0;      // in the record that it is a field of; of the first, for an array
     std::uint32_t size_bytes = 0;        // of one element
     std::vector<std::uint32_t> shape;    // of an array; empty: one element
     std::vector<RecordField> fields;     // of a nested record, with offsets in that
@@ -76,7 +76,7 @@ class COMAP_API RecordType {
   public:
     RecordType() = default;
 
-    // From a PEP 3118 string: T{<d:t:d:bid:16s:symbol:}. Any bytes may be given. Errors: invalid_argument, saying where.
+    // From a PEP 3118 string: <T{d:t:d:bid:16s:symbol:}. Any bytes may be given. Errors: invalid_argument, saying where.
     static Result<RecordType> parse(std::string_view format);
 
     // From a short list, as the command line takes it: "t:f8,bid:f8,flags:u1[4],symbol:s16". Types: i1 i2 i4 i8, u1 u2 u4 u8, f4 f8,
@@ -130,6 +130,11 @@ template <typename T>
 struct PaddingSize : std::integral_constant<std::size_t, 0> {};
 template <std::size_t N>
 struct PaddingSize<Padding<N>> : std::integral_constant<std::size_t, N> {};
+
+template <typename T, std::size_t N>
+struct PaddingSize<T[N]> : PaddingSize<T> {};
+template <typename T, std::size_t N>
+struct PaddingSize<std::array<T, N>> : PaddingSize<T> {};
 
 template <typename T>
 struct ArrayOf {
@@ -214,7 +219,7 @@ template <typename T>
 consteval FormatText make_format() {
     static_assert(std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T>, "a record is a plain struct");
     FormatText out;
-    out.add("T{<");
+    out.add("<T{");
     add_fields<T>(out);
     out.add('}');
     return out;
@@ -238,7 +243,7 @@ constexpr std::string_view record_format() {
 
 // Describes a struct by its fields, all of them, in their order; written after it, in its namespace:
 //   struct Quote { double bid, ask; comap::FixedText<16> symbol; };
-//   COMAP_RECORD(Quote, bid, ask, symbol)
+//   COMAP_RECORD(Quote, bid, ask, symbol);
 #define COMAP_RECORD(Type, ...)                                                                 \
     [[maybe_unused]] constexpr auto comap_describe(const Type*) {                               \
         return std::array{COMAP_RECORD_EXPAND(COMAP_RECORD_FIELDS(Type, __VA_ARGS__))};          \

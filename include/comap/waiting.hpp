@@ -16,6 +16,7 @@ namespace comap {
 
 class Event;
 class Mutex;
+class RawCell;
 class Semaphore;
 class Text;
 namespace internal {
@@ -38,6 +39,7 @@ class COMAP_API Waitable {
     Waitable(const Semaphore& semaphore);
     Waitable(const Section& section, std::uint32_t seen);  // ready when the version is not `seen`
     Waitable(const Text& text, std::uint32_t seen);
+    Waitable(const RawCell& cell, std::uint32_t seen);
 
     internal::SyncCore* core() const { return core_; }
     const internal::Object* object() const { return object_; }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include <comap/cell.hpp>
 #include <comap/event.hpp>
 #include <comap/section.hpp>
 #include <comap/semaphore.hpp>
@@ -37,6 +38,7 @@ class COMAP_API Watcher {
     // (the object's mode lets us read only, and it was not made for readers of that kind), os_error (inotify limits).
     Result<void> add(const Section& section, std::uint64_t tag, std::uint32_t seen);
     Result<void> add(const Text& text, std::uint64_t tag, std::uint32_t seen);
+    Result<void> add(const RawCell& cell, std::uint64_t tag, std::uint32_t seen);
 
     // Watches for the event being set, or the semaphore having tokens, also if that is so already. Nothing is taken: when it is
     // reported, wait with Deadline::passed() until that times out; others may have been faster. The version says nothing.

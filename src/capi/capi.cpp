@@ -28,6 +28,9 @@ struct comap_text {
 struct comap_watcher {
     comap::Watcher watcher;
 };
+struct comap_cell {
+    comap::RawCell cell;
+};
 struct comap_mutex {
     comap::Mutex handle;
 };
@@ -221,15 +224,23 @@ comap_code store_end(const Result<comap::Acquired>& ended, comap_wait_end* end) 
     return COMAP_OK;
 }
 
+comap::CellOptions cell_options(const comap_cell_options* given) {
+    const comap_cell_options from = complete(given, comap_cell_options COMAP_CELL_OPTIONS_INIT);
+    return {from.history, from.many_writers != 0, from.mode, from.keep != 0};
+}
+
+comap::CellOpenOptions cell_open_options(const comap_open_options* given) { return comap::CellOpenOptions{open_options(given)}; }
+
 // Appends the entry that the caller means; false if it is not exactly one.
 bool add_waitable(const comap_waitable& given, std::vector<comap::Waitable>& list) {
-    const int count = (given.mutex ? 1 : 0) + (given.event ? 1 : 0) + (given.semaphore ? 1 : 0) + (given.section ? 1 : 0) + (given.text ? 1 : 0);
+    const int count = (given.mutex ? 1 : 0) + (given.event ? 1 : 0) + (given.semaphore ? 1 : 0) + (given.section ? 1 : 0) + (given.text ? 1 : 0) + (given.cell ? 1 : 0);
     if (count != 1) return false;
     if (given.mutex) list.emplace_back(given.mutex->handle);
     if (given.event) list.emplace_back(given.event->handle);
     if (given.semaphore) list.emplace_back(given.semaphore->handle);
     if (given.section) list.emplace_back(given.section->section, given.seen);
     if (given.text) list.emplace_back(given.text->text, given.seen);
+    if (given.cell) list.emplace_back(given.cell->cell, given.seen);
     return true;
 }
 
@@ -483,6 +494,84 @@ comap_code comap_utf8_from_utf16(const uint16_t* utf16, size_t utf16_units, char
     });
 }
 
+comap_code comap_cell_create(comap_context* context, const char* name, const char* format, const comap_cell_options* options, comap_cell** out) {
+    COMAP_NEED(name);
+    COMAP_NEED(format);
+    COMAP_NEED(out);
+    return guarded([&] {
+        const auto type = comap::RecordType::parse(format);
+        return type ? give(comap::RawCell::create(name, *type, cell_options(options), context_of(context)), out) : report(type.error());
+    });
+}
+
+comap_code comap_cell_open(comap_context* context, const char* name, const char* format, const comap_open_options* options, comap_cell** out) {
+    COMAP_NEED(name);
+    COMAP_NEED(out);
+    return guarded([&] {
+        if (!format) return give(comap::RawCell::open(name, cell_open_options(options), context_of(context)), out);
+        const auto type = comap::RecordType::parse(format);
+        return type ? give(comap::RawCell::open(name, *type, cell_open_options(options), context_of(context)), out) : report(type.error());
+    });
+}
+
+comap_code comap_cell_open_or_create(comap_context* context, const char* name, const char* format, const comap_cell_options* options,
+                                     comap_cell** out) {
+    COMAP_NEED(name);
+    COMAP_NEED(format);
+    COMAP_NEED(out);
+    return guarded([&] {
+        const auto type = comap::RecordType::parse(format);
+        return type ? give(comap::RawCell::open_or_create(name, *type, cell_options(options), context_of(context)), out) : report(type.error());
+    });
+}
+
+const char* comap_cell_name(const comap_cell* cell) { return cell ? cell->cell.name().c_str() : ""; }
+int comap_cell_was_created(const comap_cell* cell) { return cell && cell->cell.was_created() ? 1 : 0; }
+const char* comap_cell_format(const comap_cell* cell) { return cell ? cell->cell.type().format().c_str() : ""; }
+uint64_t comap_cell_record_size(const comap_cell* cell) { return cell ? cell->cell.type().size_bytes() : 0; }
+uint32_t comap_cell_history(const comap_cell* cell) { return cell ? cell->cell.history() : 0; }
+
+comap_code comap_cell_set_keep(comap_cell* cell, int keep) {
+    COMAP_NEED(cell);
+    return guarded([&] { return done(cell->cell.set_keep(keep != 0)); });
+}
+
+comap_code comap_cell_load(const comap_cell* cell, void* value, size_t size_bytes, uint32_t* version) {
+    COMAP_NEED(cell);
+    COMAP_NEED(value);
+    return guarded([&] { return store(cell->cell.load({static_cast<std::byte*>(value), size_bytes}), version); });
+}
+
+comap_code comap_cell_load_version(const comap_cell* cell, uint32_t version, void* value, size_t size_bytes) {
+    COMAP_NEED(cell);
+    COMAP_NEED(value);
+    return guarded([&] { return done(cell->cell.load_version(version, {static_cast<std::byte*>(value), size_bytes})); });
+}
+
+comap_code comap_cell_store(const comap_cell* cell, const void* value, size_t size_bytes, uint32_t* version) {
+    COMAP_NEED(cell);
+    COMAP_NEED(value);
+    return guarded([&] { return store(cell->cell.store({static_cast<const std::byte*>(value), size_bytes}), version); });
+}
+
+void comap_cell_give_up_role(const comap_cell* cell) {
+    if (cell) cell->cell.give_up_role();
+}
+
+comap_code comap_cell_version(const comap_cell* cell, uint32_t* version) {
+    COMAP_NEED(cell);
+    COMAP_NEED(version);
+    return guarded([&] { return store(cell->cell.version(), version); });
+}
+
+comap_code comap_cell_wait(const comap_cell* cell, uint32_t seen, uint64_t deadline_ns, comap_wait_for what, comap_wait_end* end) {
+    COMAP_NEED(cell);
+    COMAP_NEED(end);
+    return guarded([&] { return wait_on(cell->cell, seen, deadline_ns, what, end); });
+}
+
+void comap_cell_close(comap_cell* cell) { delete cell; }
+
 // What the three kinds have in common: Class is the C++ class, type the C name between comap_ and the function's.
 #define COMAP_SYNC_FUNCTIONS(Class, type)                                                                                                    \
     comap_code comap_##type##_open(comap_context* context, const char* name, const comap_open_options* options, comap_##type** out) {        \
@@ -703,6 +792,12 @@ comap_code comap_watcher_add_semaphore(comap_watcher* watcher, const comap_semap
     COMAP_NEED(watcher);
     COMAP_NEED(semaphore);
     return guarded([&] { return done(watcher->watcher.add(semaphore->handle, tag)); });
+}
+
+comap_code comap_watcher_add_cell(comap_watcher* watcher, const comap_cell* cell, uint64_t tag, uint32_t seen) {
+    COMAP_NEED(watcher);
+    COMAP_NEED(cell);
+    return guarded([&] { return done(watcher->watcher.add(cell->cell, tag, seen)); });
 }
 
 comap_code comap_watcher_remove(comap_watcher* watcher, uint64_t tag) {

@@ -65,20 +65,24 @@ using Word = CellSlots::Word;
 }  // namespace
 
 struct RawCell::Mapping {
+    ~Mapping() { drop_role(); }
+
     std::shared_ptr<Object> object;
     RecordType type;
     HeaderPage* page = nullptr;
     os::Mapping map;
     std::mutex mutex;  // role, lock
-    os::Fd role;       // an open file with the write lock on kRoleByte; closed in vain in the child of a fork, which shares it
+    os::Fd role;       // an open file with the write lock on kRoleByte; closed in the child of a fork
     std::atomic<std::uint32_t> role_generation{0};  // of forks, when it was taken; 0: not taken
     std::optional<RobustLock> lock;  // attached at the first store, with many writers
 
     bool has_role() const { return role_generation.load(std::memory_order_relaxed) == os::fork_generation; }
 
     Result<void> take_role() {
+        const os::NoForkScope no_fork;  // a child must not keep an open file with the lock
         const std::lock_guard guard(mutex);
         if (has_role()) return {};
+        role.release();  // a parent's, that was closed when we were forked
         auto own = os::reopen(object->descriptor(), true);
         if (!own) return fail(code_of(own.error()), own.error(), object->name(), "the cell '", shown(object->name()), "' cannot be written: ", os_text(own.error()));
         const auto locked = os::try_write_lock(own->number(), kRoleByte);
@@ -88,10 +92,22 @@ struct RawCell::Mapping {
             return fail(Code::busy, 0, object->name(), "the cell '", shown(object->name()),
                         "' has a writer, and only one at a time may store in it; end that one, or create the cell for many writers");
         role = std::move(*own);
+        os::keep_from_children(role.number());
         role_generation.store(os::fork_generation, std::memory_order_relaxed);
         return {};
     }
 
+    void drop_role() {
+        const os::NoForkScope no_fork;
+        const std::lock_guard guard(mutex);
+        if (has_role()) {
+            os::forget_for_children(role.number());
+            os::release_lock(role.number(), kRoleByte);
+            role.reset();
+        }
+        role.release();
+        role_generation.store(0, std::memory_order_relaxed);
+    }
     Result<RobustLock*> writer_lock() {
         const std::lock_guard guard(mutex);
         if (!lock) {
@@ -230,7 +246,7 @@ bool RawCell::was_created() const { return object_ && object_->was_created(); }
 std::uint32_t RawCell::history() const { return mapping_ ? object_->header().slot_count - 3 : 0; }
 bool RawCell::has_many_writers() const { return mapping_ && object_->header().has(kFlagManyWriters); }
 Result<ObjectInfo> RawCell::info() const { return object_ ? object_->info() : closed(); }
-Result<void> RawCell::set_keep(bool keep) { return object_ ? object_->set_keep(keep) : closed(); }
+Result<void> RawCell::set_keep(bool keep) const { return object_ ? object_->set_keep(keep) : closed(); }
 Result<std::uint32_t> RawCell::version() const { return object_ ? object_->version() : closed(); }
 
 Result<Wait> RawCell::wait(std::uint32_t seen, Deadline deadline, WaitFor what) const { return object_ ? object_->wait(seen, deadline, what) : closed(); }
@@ -291,9 +307,7 @@ Result<std::uint32_t> RawCell::update(void (*change)(std::byte* value, void* con
 
 void RawCell::give_up_role() const {
     if (!mapping_) return;
-    const std::lock_guard guard(mapping_->mutex);
-    mapping_->role_generation.store(0, std::memory_order_relaxed);
-    mapping_->role.reset();
+    mapping_->drop_role();
 }
 
 }  // namespace comap

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/error.hpp"
+#include "base/utf.hpp"
 
 namespace comap {
 namespace {
@@ -39,6 +40,7 @@ bool can_be_in_name(char one) {
 
 std::optional<std::string> name_fault(std::string_view name, const std::vector<RecordField>& before) {
     if (name.empty() || name.size() > kNameBytesMaxOfField) return cat("a field's name has ", name.size(), " bytes; it must have from 1 to ", kNameBytesMaxOfField);
+    if (first_invalid_utf8(name)) return "a field's name is not UTF-8";
     for (const char one : name)
         if (!can_be_in_name(one)) return cat("the field name '", shown(name), "' has a character that cannot be in one");
     for (const RecordField& field : before)
@@ -142,6 +144,7 @@ class Parser {
             return field.size_bytes;
         }
         if (repeat != 0) field.shape.push_back(repeat);  // "3d" is "(3)d"
+        if (field.shape.size() > kDimensionsMax) return wrong(cat("an array has more than ", kDimensionsMax, " dimensions"));
         if (letter == 'T') {
             if (!skip('{')) return wrong("after T a { is expected");
             field.kind = FieldKind::record;
@@ -156,7 +159,8 @@ class Parser {
             return one.size_bytes;
         }
         --at_;
-        return wrong(cat("'", shown(text_.substr(at_, 1)), "' is no type of a field"));
+        const bool is_ascii = static_cast<unsigned char>(text_[at_]) < 0x80;
+        return wrong(is_ascii ? cat("'", shown(text_.substr(at_, 1)), "' is no type of a field") : "it is no type of a field");
     }
 
     Result<void> name(RecordField& field, const std::vector<RecordField>& before) {
@@ -218,6 +222,7 @@ Result<std::string> format_of_entry(std::string_view entry) {
     const auto wrong = [&](std::string_view why) {
         return fail(Code::invalid_argument, 0, "", "the field '", shown(entry), "' cannot be used: ", why, "; write name:type, for example bid:f8, flags:u1[4], symbol:s16");
     };
+    if (first_invalid_utf8(entry)) return fail(Code::invalid_argument, 0, "", "a field of the list is not UTF-8");
     const std::size_t colon = entry.find(':');
     if (colon == entry.npos && entry.size() > 1 && entry[0] == 'x' && entry.find_first_not_of("0123456789", 1) == entry.npos) return cat(entry.substr(1), "x");
     if (colon == entry.npos) return wrong("it has no type");
@@ -226,6 +231,7 @@ Result<std::string> format_of_entry(std::string_view entry) {
     std::string shape;
     if (const std::size_t bracket = type.find('['); bracket != type.npos) {
         if (type.back() != ']') return wrong("its [ has no ]");
+        if (type.find_first_not_of("0123456789,", bracket + 1) != type.size() - 1) return wrong("between [ and ] there are numbers");
         shape = cat("(", type.substr(bracket + 1, type.size() - bracket - 2), ")");
         type = type.substr(0, bracket);
     }
@@ -256,7 +262,7 @@ Result<RecordType> RecordType::parse(std::string_view format) {
     COMAP_GET(type.size_bytes_, parser.record(type.fields_, 1));
     COMAP_TRY(parser.finish());
     if (type.fields_.empty()) return fail(Code::invalid_argument, 0, "", "the record description has no fields");
-    std::string text = "T{<";
+    std::string text = "<T{";
     write(type.fields_, type.size_bytes_, text);
     type.format_ = text + "}";
     if (type.format_.size() > kRecordFormatMax)

@@ -31,8 +31,8 @@ Result<ObjectInfo> info_from(const Seen& seen, Scope scope, const std::string& f
     SyncBlock block{};
     const auto count = os::read_at(seen.fd.number(), &block, sizeof block, kSyncBlockInPage);
     if (!count) return fail(code_of(count.error()), count.error(), name, "the object '", shown(name), "' cannot be read: ", os_text(count.error()));
-    describe_sync(block, info);
-    return info;
+    if (describe_sync(block, info)) return info;
+    return fail(Code::corrupt, 0, name, "the ", kind_name(header.kind), " '", shown(name), "' is damaged: somebody wrote over its words; end its holders, then remove it with `comap rm`");
 }
 
 }  // namespace

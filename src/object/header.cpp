@@ -11,6 +11,7 @@
 #include "base/utf.hpp"
 #include "os/file.hpp"
 #include "sync/event_word.hpp"
+#include "sync/mutex_word.hpp"
 #include "sync/semaphore_word.hpp"
 
 namespace comap::internal {
@@ -175,16 +176,16 @@ ObjectInfo describe(const Header& header, const os::FileState& state, std::strin
     return info;
 }
 
-void describe_sync(const SyncBlock& block, ObjectInfo& info) {
+bool describe_sync(const SyncBlock& block, ObjectInfo& info) {
     const std::uint32_t lock = block.lock.load(std::memory_order_relaxed);
     const std::uint32_t mark = block.mark.load(std::memory_order_relaxed);
     const std::uint64_t state = block.state.load(std::memory_order_relaxed);
     switch (info.kind) {
         case Kind::mutex:
-            info.owner_thread = mark != 0 ? lock & os::kOwnerMask : 0;
-            info.is_abandoned = mark != 0 && (lock & os::kOwnerMask) == 0;
+            info.owner_thread = mark == (kMarkTag | (lock & os::kOwnerMask)) ? lock & os::kOwnerMask : 0;
+            info.is_abandoned = mark != 0 && is_free(lock);
             info.may_have_sleepers = (lock & os::kSleepers) != 0;
-            break;
+            return !is_impossible(lock) && (mark == 0 || (mark & ~(2 * kThreadNumberMax - 1)) == kMarkTag);
         case Kind::event:
             info.is_manual = block.parameter == 1;
             info.is_set = (state & kEventSet) != 0;
@@ -194,10 +195,11 @@ void describe_sync(const SyncBlock& block, ObjectInfo& info) {
             info.count = shown_tokens_of(state);
             info.maximum = block.parameter;
             info.may_have_sleepers = are_hidden(state);
-            break;
+            return info.count <= info.maximum && info.maximum > 0;
         case Kind::section:
             break;
     }
+    return true;
 }
 
 }  // namespace comap::internal

@@ -95,8 +95,8 @@ Result<Header> parse_header(std::span<const std::byte> bytes, std::uint64_t file
 // What its header and its file say of an object; `presence` is left as held.
 ObjectInfo describe(const Header& header, const os::FileState& state, std::string name);
 
-// What the block at the end of the header page says of a mutex, an event or a semaphore.
-void describe_sync(const SyncBlock& block, ObjectInfo& info);
+// What the block at the end of the header page says of a mutex, an event or a semaphore. False: nothing that could be.
+bool describe_sync(const SyncBlock& block, ObjectInfo& info);
 
 bool has_magic(std::span<const std::byte> bytes);
 

@@ -100,7 +100,11 @@ enum class Locked : std::uint8_t { no, for_reading, for_writing };
 OsResult<Locked> ask_lock(int descriptor);          // by others than this open file; no side effect
 OsResult<bool> try_read_lock(int descriptor);       // false: another holds the write lock
 OsResult<bool> try_write_lock(int descriptor, std::uint64_t byte = 0);  // false: another holds a lock
-void release_lock(int descriptor);
+void release_lock(int descriptor, std::uint64_t byte = 0);
+
+// Children of forks close this descriptor: their copy would keep its locks. REQUIRES: a NoForkScope.
+void keep_from_children(int descriptor);
+void forget_for_children(int descriptor);
 
 // While one lives, no thread of this process forks (fork waits): so no child inherits a descriptor with the write lock.
 class NoForkScope {

@@ -136,7 +136,7 @@ tl::unexpected<Error> SyncObject::unwaitable() const {
 
 tl::unexpected<Error> SyncObject::damaged() const {
     return fail(Code::corrupt, 0, object_->name(), "the ", kind_name(core_->kind()), " '", shown(object_->name()),
-                "' is damaged: somebody wrote over its words; end its holders, or remove it with `comap rm` and create it anew");
+                "' is damaged: somebody wrote over its words; end its holders, then remove it with `comap rm`");
 }
 
 Result<Acquired> SyncObject::wait(Deadline deadline) const {

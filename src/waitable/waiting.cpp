@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include <comap/cell.hpp>
 #include <comap/event.hpp>
 #include <comap/mutex.hpp>
 #include <comap/section.hpp>
@@ -103,7 +104,7 @@ Result<Waited> finished(const WaitResult& result, std::span<const Waitable> obje
     if (result.end == Ended::too_deep)
         return fail(Code::limit_reached, 0, damaged.object()->name(), "the mutex '", shown(damaged.object()->name()), "' was locked more often by this thread than can be counted");
     return fail(Code::corrupt, 0, damaged.object()->name(), "'", shown(damaged.object()->name()), "' (at ", result.index,
-                " in the list to wait for) is damaged: somebody wrote over its words");
+                " in the list to wait for) is damaged: somebody wrote over its words; end its holders, then remove it with `comap rm`");
 }
 
 }  // namespace
@@ -112,6 +113,7 @@ Waitable::Waitable(const Mutex& mutex) : core_(mutex.core().get()), object_(mute
 Waitable::Waitable(const Event& event) : core_(event.core().get()), object_(event.object().get()), access_(event.access()) {}
 Waitable::Waitable(const Semaphore& semaphore) : core_(semaphore.core().get()), object_(semaphore.object().get()), access_(semaphore.access()) {}
 Waitable::Waitable(const Section& section, std::uint32_t seen) : object_(section.object().get()), seen_(seen) {}
+Waitable::Waitable(const RawCell& cell, std::uint32_t seen) : object_(cell.object().get()), seen_(seen) {}
 Waitable::Waitable(const Text& text, std::uint32_t seen) : object_(text.object().get()), seen_(seen) {}
 
 Result<Waited> wait_any(std::span<const Waitable> objects, Deadline deadline) {

@@ -127,6 +127,10 @@ Result<void> Watcher::add(const Text& text, std::uint64_t tag, std::uint32_t see
     return state_ ? state_->add(text.object(), tag, seen) : closed();
 }
 
+Result<void> Watcher::add(const RawCell& cell, std::uint64_t tag, std::uint32_t seen) {
+    return state_ ? state_->add(cell.object(), tag, seen) : closed();
+}
+
 Result<void> Watcher::add(const Event& event, std::uint64_t tag) {
     return state_ ? state_->add(event, tag, [core = event.core()] { return core->event().is_set(); }) : closed();
 }

@@ -176,7 +176,7 @@ load helper
     hold_lock m
     local owner=$CHILD
     for pair in INT:130 TERM:143 HUP:129; do
-        background "$WORK/lock" "$COMAP_BIN" lock m -- touch "$WORK/ran"
+        background "$WORK/lock" env --default-signal=INT "$COMAP_BIN" lock m -- touch "$WORK/ran"
         eventually waits_for m "$CHILD"
         kill -"${pair%%:*}" "$CHILD"
         ends_with "${pair##*:}" "$CHILD"
@@ -202,4 +202,26 @@ load helper
     run -0 comap lock m -- true
     comap rm m
     is_empty "$LOCAL"
+}
+
+@test "lock: what follows NAME is the command's own, without '--' too" {
+    run -0 comap lock own grep -V
+    [[ $output == *grep* ]]
+    run -0 comap lock own sh -c 'echo "$1"' sh --json
+    [ "$output" = --json ]
+    run -0 comap lock -w 1 own echo -n -w
+    [ "$output" = -w ]
+}
+
+@test "lock: what is ignored stays so, for the command too" {
+    run -0 sh -c "trap '' INT TERM; exec $COMAP_BIN lock ignoring -- sh -c 'kill -INT \$\$; kill -TERM \$\$; echo survived'"
+    [ "$output" = survived ]
+}
+
+@test "lock: a time that is none is named" {
+    for bad in abc -1 inf nan 1s 1,5 ''; do
+        run -2 comap lock named "-w=$bad" -- true
+        run -2 comap lock named -w "$bad" -- true
+        [[ $output == *"'$bad' is not a number of seconds"* ]]
+    done
 }

@@ -131,3 +131,9 @@ load helper
     run -0 unshare --pid --fork --mount-proc "$COMAP_BIN" ls --noheadings -o holders,state
     [ "$output" = '?  held' ]
 }
+
+@test "ls: a root that is not there is an error, one without objects is not" {
+    COMAP_DIR=$COMAP_DIR/missing run -3 comap ls
+    [[ $output == *"is COMAP_DIR right?"* ]]
+    run -0 comap ls
+}

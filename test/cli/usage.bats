@@ -23,7 +23,7 @@ load helper
 }
 
 @test "-h is short with examples, --help is full, on stdout" {
-    for command in create put get watch hexdump ls stat who rm run lock mutex event sem wait gc janitor doctor limits setup-global completion; do
+    for command in create put get watch hexdump ls stat who rm run cell lock mutex event sem wait gc janitor doctor limits setup-global completion; do
         run --separate-stderr -0 comap "$command" -h
         [[ $output == *"Examples:"* && $output == *"comap $command"* ]]
         [ -z "$stderr" ]
@@ -119,4 +119,9 @@ load helper
         [ "$status" -eq 3 ]
         [[ $stderr == *"comap setup-global"* ]]
     done
+}
+
+@test "a command that there is not is named" {
+    run -2 comap bogus
+    [[ $output == *"there is no command 'bogus'"* ]]
 }

@@ -20,6 +20,7 @@ struct Actor {
     Mutex mutex;
     Event event;
     Semaphore semaphore;
+    RawCell cell;
 
     Context& begin() { return context.emplace(ContextOptions{.root = root}); }
 };
@@ -36,6 +37,7 @@ struct Operation {
 
 const std::vector<Operation>& operations();
 const std::vector<Operation>& sync_operations();  // of mutexes, events and semaphores
+const std::vector<Operation>& cell_operations();
 
 // The same with the command: run with these arguments, killed between system calls.
 struct ToolOperation {

@@ -93,6 +93,7 @@ void World::close_held() {
     held_mutex.close();
     held_event.close();
     held_semaphore.close();
+    held_cell.close();
 }
 
 void World::end_run() {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include <comap/comap.hpp>
 
@@ -40,6 +41,13 @@ void use(comap::Context& context) {
         (void)text->set("y", comap::Deadline::passed());
         (void)text->get();
     }
+    if (const auto cell = comap::RawCell::open("x", {}, context)) {
+        std::vector<std::byte> value(static_cast<std::size_t>(cell->type().size_bytes()));
+        (void)cell->load(value);
+        (void)cell->store(value, comap::Deadline::passed());
+        (void)cell->load_version(1, value);
+        (void)cell->load(value);
+    }
     (void)context.stat("x");
 }
 
@@ -47,7 +55,7 @@ void use(comap::Context& context) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto bytes = std::as_bytes(std::span(data, size));
-    (void)comap::internal::parse_header(bytes.first(std::min<std::size_t>(size, 2048)), size, "x");
+    (void)comap::internal::parse_header(bytes.first(std::min<std::size_t>(size, 4096)), size, "x");
     static comap::Context context(comap::ContextOptions{.root = Place::the().root});
     if (!context.check(comap::Scope::local)) std::abort();
     // A kept object, so that every opener takes it for one that lives.

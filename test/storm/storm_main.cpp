@@ -9,18 +9,23 @@
 #include <string_view>
 #include <vector>
 
+#include "cells.hpp"
 #include "storm.hpp"
 #include "support/process.hpp"
 
 namespace comap::storm {
 namespace {
 
+enum class On : std::uint8_t { things, cell, cell_of_many };
+
 struct Named {
     const char* name;
-    Scenario scenario;
+    Scenario scenario = Scenario::mutex;
+    On on = On::things;
 };
 constexpr Named kScenarios[] = {
     {"mutex", Scenario::mutex}, {"event", Scenario::event}, {"semaphore", Scenario::semaphore}, {"all", Scenario::all}, {"any", Scenario::any},
+    {"cell", {}, On::cell}, {"cell_many", {}, On::cell_of_many},
 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -72,6 +77,28 @@ double seconds_since(const struct timespec& began) {
 
 unsigned long long number(std::uint64_t value) { return value; }
 
+void print_end(const Named& named, const Arguments& arguments, const Board& board) {
+    if (board.has_violation())
+        std::printf("replay with: comap_storm --scenario %s --kills %llu --seed %llu\n", named.name, number(arguments.kills), number(arguments.seed));
+    std::fflush(stdout);
+}
+
+bool run_on_cell(const Named& named, const Arguments& arguments, const Run& run, const test::TempRoot& root) {
+    struct timespec began;
+    ::clock_gettime(CLOCK_MONOTONIC, &began);
+    Board& board = *run.board;
+    const CellTally tally = storm_on_cell(run, named.on == On::cell_of_many);
+    const std::size_t left = root.file_count();
+    if (left != 0) board.report(std::to_string(left) + " files are left in the namespace's directory");
+    std::printf("%s, seed %llu: %llu kills (%llu of stopped ones), %llu stops in %.1f s: %s%s\n", named.name, number(arguments.seed), number(tally.kills),
+                number(tally.kills_of_stopped), number(tally.stops), seconds_since(began), board.has_violation() ? "A VIOLATION: " : "all as it must be",
+                board.has_violation() ? board.violation : "");
+    std::printf("  %llu stores, %llu loads; after %llu of the kills the next writer and a reader were awaited\n", number(tally.stores), number(tally.loads),
+                number(tally.awaited));
+    print_end(named, arguments, board);
+    return !board.has_violation();
+}
+
 bool run_one(const Named& named, const Arguments& arguments) {
     const test::TempRoot root;
     Board& board = Board::make();
@@ -81,6 +108,7 @@ bool run_one(const Named& named, const Arguments& arguments) {
     run.board = &board;
     run.seed = arguments.seed;
     run.kills = arguments.kills;
+    if (named.on != On::things) return run_on_cell(named, arguments, run, root);
     struct timespec began;
     ::clock_gettime(CLOCK_MONOTONIC, &began);
     const Tally tally = storm(run);
@@ -98,9 +126,7 @@ bool run_one(const Named& named, const Arguments& arguments) {
     std::printf("the books were checked %llu times\n", number(tally.breaks));
     std::printf("  %llu operations: %llu took something, %llu timed out, %llu interrupted\n", number(tally.operations),
                 number(board.taken), number(board.timed_out), number(board.interrupted));
-    if (board.has_violation())
-        std::printf("replay with: comap_storm --scenario %s --kills %llu --seed %llu\n", named.name, number(arguments.kills), number(arguments.seed));
-    std::fflush(stdout);
+    print_end(named, arguments, board);
     return !board.has_violation();
 }
 

@@ -18,7 +18,7 @@ enum class Followed { changed, alone, timed_out, stopped };
 
 class Follower {
   public:
-    // `object`: a Section or a Text, which must outlive this. Changes after `seen` are reported.
+    // `object`: a Section, a Text or a RawCell, which must outlive this. Changes after `seen` are reported.
     template <typename Object>
     Follower(const Object& object, std::uint32_t seen, Deadline deadline)
         : wait_([&object](std::uint32_t version, Deadline until, WaitFor what) { return object.wait(version, until, what); }),

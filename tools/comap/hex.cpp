@@ -5,6 +5,8 @@
 #include <array>
 #include <string>
 
+#include "unicode.hpp"
+
 namespace comap::tool {
 namespace {
 
@@ -59,6 +61,15 @@ void print_hex(Output& out, std::span<const std::byte> bytes, std::uint64_t offs
         before = line;
     }
     out.print("{:08x}\n", offset_bytes + bytes.size());
+}
+
+void print_labelled_hex(Output& out, std::span<const std::byte> bytes, std::uint64_t offset_bytes, const std::string& label, std::size_t label_width) {
+    Line line = {};
+    for (std::size_t at = 0; at < bytes.size() && !out.has_failed(); at += kLineBytes) {
+        out.print("{}{:{}}  ", at == 0 ? label : "", "", label_width - (at == 0 ? display_width(label) : 0));
+        const auto count = copy_line(line, bytes.subspan(at));
+        print_line(out, line, count, offset_bytes + at);
+    }
 }
 
 }  // namespace comap::tool

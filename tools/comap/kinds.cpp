@@ -12,6 +12,7 @@ std::string commands_for(const ObjectInfo& info) {
     switch (info.kind) {
         case Kind::section:
             if (info.layout == Layout::text) return "a text is set with 'comap put', printed with 'comap get', followed with 'comap watch'";
+            if (info.layout == Layout::cell) return "a cell is set with 'comap put NAME FIELD=VALUE', printed with 'comap get', followed with 'comap watch'";
             return "a section is read with 'comap get' or 'comap hexdump', written with 'comap put --at', followed with 'comap watch'";
         case Kind::mutex: return "a mutex is taken with 'comap lock', waited for with 'comap wait', shown by 'comap stat'";
         case Kind::event: return "an event is set and reset with 'comap event', waited for with 'comap wait', shown by 'comap stat'";
@@ -23,6 +24,8 @@ std::string commands_for(const ObjectInfo& info) {
 }  // namespace
 
 bool is_section(const ObjectInfo& info) { return info.kind == Kind::section; }
+
+std::string_view shown_kind(const ObjectInfo& info) { return info.layout == Layout::cell ? layout_name(info.layout) : kind_name(info.kind); }
 
 std::string sync_state(const ObjectInfo& info, const std::string& owner) {
     switch (info.kind) {

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is said and done differently for sections, texts, mutexes, events and semaphores.
+// What is said and done differently for sections, texts, cells, mutexes, events and semaphores.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <comap/context.hpp>
 
 namespace comap::tool {
 
-bool is_section(const ObjectInfo& info);  // or a text
+bool is_section(const ObjectInfo& info);  // or a text, or a cell
+
+// "section", "cell", "mutex": as it is shown. A text is a section here.
+std::string_view shown_kind(const ObjectInfo& info);
 
 // Of a mutex, an event or a semaphore: "locked by 1234", "set, manual", "2/10". Empty for a section.
 // `owner`: how to call the owner of a mutex; empty: by its number.

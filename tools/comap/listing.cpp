@@ -2,6 +2,7 @@
 #include "listing.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <fnmatch.h>
 #include <sys/stat.h>
@@ -34,8 +35,15 @@ bool matches(const std::string& pattern, std::string_view name) {
     return pattern == "*" || ::fnmatch(pattern.c_str(), own_name(name).c_str(), FNM_NOESCAPE) == 0;
 }
 
+// There could be objects.
+Result<void> check_root(const Context& context) {
+    struct stat state = {};
+    if (::stat(context.root().c_str(), &state) == 0 && S_ISDIR(state.st_mode)) return {};
+    return tl::unexpected(Error{Code::no_namespace, ENOENT, "", "there is no directory " + context.root() + " to hold objects; is COMAP_DIR right?"});
+}
+
 Result<void> append(Context& context, Scope scope, const std::string& pattern, bool include_dead, std::vector<ListEntry>& entries) {
-    if (!exists(context, scope)) return {};
+    if (!exists(context, scope)) return check_root(context);  // without any object yet there is no directory
     return context.list(scope, include_dead, [&](const ListEntry& entry) {
         if (matches(pattern, entry.name)) entries.push_back(entry);
         return true;

@@ -40,7 +40,7 @@ std::string_view state_name(Presence presence) {
 }
 
 Json object_json(const ObjectInfo& info, const HolderScan& scan) {
-    Json object = {{"name", info.name}, {"kind", kind_name(info.kind)}};
+    Json object = {{"name", info.name}, {"kind", shown_kind(info)}};
     if (is_section(info)) object["layout"] = layout_name(info.layout);
     if (is_section(info)) object["size_bytes"] = info.size_bytes;
     if (is_section(info)) object["version"] = info.version;
@@ -52,6 +52,9 @@ Json object_json(const ObjectInfo& info, const HolderScan& scan) {
                    {"state", state_name(info.presence)}});
     if (info.lazy) object["lazy"] = true;
     if (info.layout == Layout::text) object["capacity_bytes"] = info.text_capacity_bytes;
+    if (info.layout == Layout::cell) object["record_format"] = info.record_format;
+    if (info.layout == Layout::cell) object["record_bytes"] = info.record_bytes;
+    if (info.layout == Layout::cell) object["slot_count"] = info.slot_count;
     if (!info.file.empty()) object["file"] = info.file;
     if (!info.file.empty()) object["file_offset"] = info.file_offset;
     if (!is_section(info)) add_sync_state(object, info, scan);

@@ -8,9 +8,9 @@ namespace {
 
 constexpr int kOpenTries = 10;  // the name may pass to an object of another layout in between
 
-template <typename Object>
-Result<Opened> open_as(Tool& tool, const std::string& name, const std::string& file) {
-    auto object = Object::open(name, {.access = Access::read_only, .owner_uid = {}, .file = file}, tool.context);
+template <typename Object, typename Options>
+Result<Opened> open_as(Tool& tool, const std::string& name, const Options& options) {
+    auto object = Object::open(name, options, tool.context);
     if (!object) return tl::unexpected(object.error());
     return Opened(std::move(*object));
 }
@@ -18,7 +18,10 @@ Result<Opened> open_as(Tool& tool, const std::string& name, const std::string& f
 Result<Opened> open_once(Tool& tool, const std::string& name, const std::string& file) {
     const auto info = tool.context.stat(name);
     if (!info) return tl::unexpected(info.error());
-    return info->layout == Layout::text ? open_as<Text>(tool, name, file) : open_as<Section>(tool, name, file);
+    const OpenOptions options = {.access = Access::read_only, .owner_uid = {}, .file = file};
+    if (info->layout == Layout::text) return open_as<Text>(tool, name, options);
+    if (info->layout == Layout::cell) return open_as<RawCell>(tool, name, CellOpenOptions{options});
+    return open_as<Section>(tool, name, options);
 }
 
 }  // namespace

@@ -28,6 +28,9 @@ auto until_stopped(const StopSignals& stop, const Wait& wait) {
     }
 }
 
+// Demands a number of seconds: finite, not negative.
+CLI::Option* seconds_only(CLI::Option* option);
+
 // --timeout S, with exit code 124.
 CLI::Option* add_timeout(CLI::App* command, std::optional<double>& seconds, const std::string& help);
 

@@ -68,7 +68,7 @@ siginfo_t HeldSignals::wait() const {
     return info;
 }
 
-StopSignals::StopSignals() {
+StopSignals::StopSignals(Ignored ignored) {
     set_handler(SIGALRM, on_repeat);
     sigevent event = {};
     event.sigev_notify = SIGEV_SIGNAL;
@@ -76,7 +76,7 @@ StopSignals::StopSignals() {
     if (::timer_create(CLOCK_MONOTONIC, &event, &timer_) != 0) return;  // then a signal just ends the process
     stop_timer = timer_;
     for (const int signal_number : kStopping)
-        if (signal_number != SIGHUP || !is_ignored(SIGHUP)) set_handler(signal_number, on_stop, static_cast<int>(SA_RESETHAND));
+        if ((signal_number != SIGHUP && ignored == Ignored::stop_too) || !is_ignored(signal_number)) set_handler(signal_number, on_stop, static_cast<int>(SA_RESETHAND));
 }
 
 StopSignals::~StopSignals() {

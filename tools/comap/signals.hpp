@@ -33,7 +33,11 @@ class HeldSignals {
 // comes just before the call begins to block is not lost either. A second one ends the process. One at a time.
 class StopSignals {
   public:
-    StopSignals();
+    // What of those that whoever started us ignores: SIGHUP always stays so (nohup); the others are what a shell ignores for what it
+    // runs in the background, which `kill` should stop all the same, unless a command runs for which they must stay as they are.
+    enum class Ignored { stop_too, stay_ignored };
+
+    explicit StopSignals(Ignored ignored = Ignored::stop_too);
     ~StopSignals();
     StopSignals(const StopSignals&) = delete;
     StopSignals& operator=(const StopSignals&) = delete;

@@ -70,6 +70,7 @@ void add_who(CLI::App& app, Tool& tool);
 void add_rm(CLI::App& app, Tool& tool);
 void add_run(CLI::App& app, Tool& tool);
 void add_lock(CLI::App& app, Tool& tool);
+void add_cell(CLI::App& app, Tool& tool);
 void add_mutex(CLI::App& app, Tool& tool);
 void add_event(CLI::App& app, Tool& tool);
 void add_sem(CLI::App& app, Tool& tool);

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "usage.hpp"
 
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "exit.hpp"
@@ -15,6 +20,7 @@ constexpr const char* kExamples =
     "  comap put greeting 'hello'        make a text that stays, or change it\n"
     "  comap get greeting                print it\n"
     "  comap watch greeting              print each new value, without polling\n"
+    "  comap put quote bid=1.25          set a field of a cell\n"
     "  comap create frames 64M --hold    shared memory, until Ctrl-C\n"
     "  comap ls                          what there is\n"
     "  comap who frames                  who holds it\n"
@@ -59,14 +65,33 @@ const CLI::App& given_command(const CLI::App& app) {
     return commands.empty() ? app : *commands.front();
 }
 
-int wrong_line(const CLI::App& app, const CLI::ParseError& error) {
+// What `comap lock` runs begins at the first word after NAME: options from there on are the command's own.
+std::vector<std::string> with_double_dash(std::vector<std::string> words) {
+    constexpr std::array kWithValue = {"-w", "--timeout", "--abandoned", "--mode", "--color"};
+    const auto lock = std::find_if(words.begin(), words.end(), [](const std::string& word) { return !word.starts_with('-'); });
+    if (lock == words.end() || *lock != "lock") return words;
+    int names = 0;
+    for (auto word = lock + 1; word != words.end() && *word != "--"; ++word) {
+        if (std::find(kWithValue.begin(), kWithValue.end(), *word) != kWithValue.end()) {
+            if (++word == words.end()) break;
+        } else if (!word->starts_with('-') && ++names == 2) {
+            words.insert(word, "--");
+            break;
+        }
+    }
+    return words;
+}
+
+int wrong_line(const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& words) {
+    if (app.get_subcommands().empty() && !words.empty())
+        return fail_usage(words[0].starts_with('-') ? fmt::format("{} (see comap -h)", error.what()) : fmt::format("there is no command '{}' (see comap -h)", words[0]));
     const auto name = full_name(given_command(app));
     return fail_usage(fmt::format("{} (see {} -h)", error.what(), name));
 }
 
 void add_all(CLI::App& app, Tool& tool) {
     for (const auto add : {add_create, add_put, add_get, add_watch, add_hexdump, add_ls, add_stat, add_who, add_rm, add_run,
-                           add_lock, add_mutex, add_event, add_sem, add_wait, add_gc, add_janitor, add_doctor, add_limits, add_setup_global, add_completion})
+                           add_cell, add_lock, add_mutex, add_event, add_sem, add_wait, add_gc, add_janitor, add_doctor, add_limits, add_setup_global, add_completion})
         add(app, tool);
 }
 
@@ -84,8 +109,11 @@ int parse_command_line(CLI::App& app, Tool& tool, int argc, char** argv) {
     app.fallthrough();
     add_all(app, tool);
     for (CLI::App* const command : app.get_subcommands([](const CLI::App*) { return true; })) add_help(command);
+    const std::vector<std::string> words = with_double_dash({argv + 1, argv + argc});
     try {
-        app.parse(argc, argv);
+        auto reversed = words;  // as CLI11 wants it
+        std::reverse(reversed.begin(), reversed.end());
+        app.parse(std::move(reversed));
     } catch (const ShortHelp& help) {
         tool.out.write(short_help(*help.app));
         return kOk;
@@ -96,7 +124,7 @@ int parse_command_line(CLI::App& app, Tool& tool, int argc, char** argv) {
         tool.out.print("{}\n", version.what());
         return kOk;
     } catch (const CLI::ParseError& error) {
-        return wrong_line(app, error);
+        return wrong_line(app, error, words);
     }
     tool.out.use_color(color);
     return kRunAction;

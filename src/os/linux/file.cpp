@@ -22,6 +22,7 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 namespace comap::os {
 namespace {
@@ -91,11 +92,22 @@ std::uint64_t machine_available_bytes() {
 }
 
 // fork() takes this mutex, so that none happens inside a NoForkScope. Never taken for longer than a few system calls.
-pthread_mutex_t fork_mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;  // scopes may be nested
+pthread_mutex_t fork_mutex = PTHREAD_MUTEX_INITIALIZER;
+constinit thread_local std::uint32_t scope_depth = 0;  // of this thread's NoForkScopes, which may be nested
+
+// While fork_mutex is held. Never destroyed: threads may end later.
+std::vector<int>& not_for_children() {
+    static auto* const descriptors = new std::vector<int>;
+    return *descriptors;
+}
+
 void hold_forks() { ::pthread_mutex_lock(&fork_mutex); }
 void allow_forks() { ::pthread_mutex_unlock(&fork_mutex); }
-// In the child its owner has another number, so that it cannot be unlocked.
-void allow_forks_in_child() { fork_mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP; }
+void allow_forks_in_child() {
+    for (const int descriptor : not_for_children()) ::close(descriptor);
+    not_for_children().clear();
+    allow_forks();
+}
 [[gnu::constructor]] void watch_forks() { ::pthread_atfork(hold_forks, allow_forks, allow_forks_in_child); }
 
 }  // namespace
@@ -290,13 +302,20 @@ OsResult<Locked> ask_lock(int descriptor) {
 OsResult<bool> try_read_lock(int descriptor) { return try_lock(descriptor, F_RDLCK, 0); }
 OsResult<bool> try_write_lock(int descriptor, std::uint64_t byte) { return try_lock(descriptor, F_WRLCK, byte); }
 
-void release_lock(int descriptor) {
-    struct flock lock = one_byte(F_UNLCK);
+void release_lock(int descriptor, std::uint64_t byte) {
+    struct flock lock = one_byte(F_UNLCK, byte);
     ::fcntl(descriptor, F_OFD_SETLK, &lock);
 }
 
-NoForkScope::NoForkScope() { ::pthread_mutex_lock(&fork_mutex); }
-NoForkScope::~NoForkScope() { ::pthread_mutex_unlock(&fork_mutex); }
+void keep_from_children(int descriptor) { not_for_children().push_back(descriptor); }
+void forget_for_children(int descriptor) { std::erase(not_for_children(), descriptor); }
+
+NoForkScope::NoForkScope() {
+    if (scope_depth++ == 0) ::pthread_mutex_lock(&fork_mutex);
+}
+NoForkScope::~NoForkScope() {
+    if (--scope_depth == 0) ::pthread_mutex_unlock(&fork_mutex);
+}
 
 std::uint32_t effective_uid() { return ::geteuid(); }
 

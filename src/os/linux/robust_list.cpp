@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <map>
 #include <mutex>
 
@@ -63,7 +64,7 @@ struct Leaving {
 };
 
 // Distance of the head from what pthread_self() says: the same for all threads.
-std::intptr_t known_head_offset = 0;
+std::atomic<std::intptr_t> known_head_offset{0};
 
 RobustHead* find_head() {
     void* head = nullptr;

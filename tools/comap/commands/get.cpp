@@ -1,42 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
-// get: the value of a text, or the bytes of a section.
+// get: the value of a text or a cell, or the bytes of a section.
 #include <algorithm>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "exit.hpp"
 #include "kinds.hpp"
+#include "object_json.hpp"
 #include "opened.hpp"
 #include "progress.hpp"
+#include "record_text.hpp"
 #include "system.hpp"
 #include "tool.hpp"
+#include "unicode.hpp"
 
 namespace comap::tool {
 namespace {
 
 constexpr CommandText kText = {
-    "get", "Print a text, or the bytes of a section",
+    "get", "Print a text, a cell, or the bytes of a section",
     "  comap get greeting                      the text and a newline\n"
     "  comap get greeting --raw > copy         exactly its bytes\n"
+    "  comap get quote                         a line for each field of a cell\n"
+    "  comap get quote bid                     the value of one field\n"
+    "  comap get quote --json | jq .value.bid\n"
     "  comap get frames --at 4K --count 64 | xxd\n"};
 
 constexpr std::size_t kChunkBytes = 1 << 20;
 
 struct Options {
     std::string name;
+    std::string field;
     bool raw = false;
+    bool json = false;
     std::optional<std::uint64_t> at;
     std::optional<std::uint64_t> count;
     std::string file;
 };
 
+Json value_json(const Options& options, std::uint32_t version, Json value) {
+    Json document = {{"schema", kJsonSchema}, {"name", options.name}, {"version", version}};
+    if (!options.field.empty()) document["field"] = options.field;
+    document["value"] = std::move(value);
+    return document;
+}
+
 int print_all(Tool& tool, const Options& options, const Text& text) {
+    if (!options.field.empty()) return fail_usage(fmt::format("get: {} is a text, which has no fields", options.name));
     if (options.at || options.count)
         return fail_usage(fmt::format("get: {} is a text; --at and --count are for sections of bytes", options.name));
     const auto value = text.get();
     if (!value) return fail(value.error());
+    if (options.json) {
+        tool.out.print("{}\n", json_text(value_json(options, value->version, value->value)));
+        return kOk;
+    }
     tool.out.write(value->value);
     if (!options.raw) tool.out.write("\n");
     return kOk;
@@ -52,7 +74,43 @@ void write_bytes(Output& out, std::string_view bytes) {
     }
 }
 
+template <typename Root>
+void print_lines(Output& out, const Root& root, std::span<const std::byte> record) {
+    std::size_t width = 0;
+    for_each_value(root, [&](const RecordPlace& place) { width = std::max(width, display_width(escaped(place.path))); });
+    for_each_value(root, [&](const RecordPlace& place) {
+        if (out.has_failed()) return;
+        const auto label = escaped(place.path);
+        out.print("{}:{:{}} {}\n", label, "", width - display_width(label), value_text(place, record, false));
+    });
+}
+
+int print_field(Tool& tool, const Options& options, const RecordType& type, std::uint32_t version, std::span<const std::byte> record) {
+    const auto place = find_place(type, options.field);
+    if (!place) return fail(place.error());
+    if (options.json) tool.out.print("{}\n", json_text(value_json(options, version, place_json(*place, record))));
+    else if (options.raw) tool.out.write({reinterpret_cast<const char*>(record.data() + place->offset_bytes), place->size_bytes()});
+    else if (place->field->kind == FieldKind::record) print_lines(tool.out, *place, record);
+    else tool.out.print("{}\n", value_text(*place, record, false));
+    return kOk;
+}
+
+int print_all(Tool& tool, const Options& options, const RawCell& cell) {
+    if (options.at || options.count)
+        return fail_usage(fmt::format("get: {} is a cell; --at and --count are for sections of bytes", options.name));
+    std::vector<std::byte> record(static_cast<std::size_t>(cell.type().size_bytes()));
+    const auto version = cell.load(record);
+    if (!version) return fail(version.error());
+    if (!options.field.empty()) return print_field(tool, options, cell.type(), *version, record);
+    if (options.json) tool.out.print("{}\n", json_text(value_json(options, *version, record_json(cell.type(), record))));
+    else if (options.raw) write_bytes(tool.out, {reinterpret_cast<const char*>(record.data()), record.size()});
+    else print_lines(tool.out, cell.type(), record);
+    return kOk;
+}
+
 int print_all(Tool& tool, const Options& options, const Section& section) {
+    if (!options.field.empty() || options.json)
+        return fail_usage(fmt::format("get: {} holds bytes, which have no fields and are no JSON", options.name));
     if (!options.raw && is_terminal(STDOUT_FILENO))
         return fail_usage(fmt::format("get: {} holds bytes, which may upset a terminal; redirect them, use 'comap hexdump {}', or insist with --raw",
                                       options.name, options.name));
@@ -67,6 +125,7 @@ int print_all(Tool& tool, const Options& options, const Section& section) {
 }
 
 int run(Tool& tool, const Options& options) {
+    if (options.raw && options.json) return fail_usage("get: --raw and --json do not go together");
     const auto opened = open_to_read(tool, options.name, options.file);
     if (!opened) return fail_kind(tool.context, opened.error());
     return std::visit([&](const auto& object) { return print_all(tool, options, object); }, *opened);
@@ -77,7 +136,9 @@ int run(Tool& tool, const Options& options) {
 void add_get(CLI::App& app, Tool& tool) {
     const auto [command, options] = add_command<Options>(app, tool, kText, run);
     add_name(command, options.name);
+    command->add_option("FIELD", options.field, "Of a cell, only this: bid, book.ask, m[1,2]")->type_name("");
     command->add_flag("--raw", options.raw, "Exactly the bytes: no newline after a text; bytes to a terminal too");
+    command->add_flag("--json", options.json, "A text or a cell as JSON, with its version");
     add_size(command, "--at", options.at, "First byte, of a section (default 0)");
     add_size(command, "--count", options.count, "How many bytes (default: to the end)");
     add_expected_file(command, options.file);

@@ -79,7 +79,7 @@ int run(Tool& tool, const Options& options) {
     const auto mutex = Mutex::open_or_create(options.name, {.mode = options.mode.value_or(0600), .keep = true}, tool.context);
     if (!mutex) return fail_to_lock(tool, mutex.error());
     const Deadline deadline = options.deadline();
-    std::optional<StopSignals> stop(std::in_place);
+    std::optional<StopSignals> stop(std::in_place, StopSignals::Ignored::stay_ignored);
     const auto end = until_stopped(*stop, [&] { return mutex->lock(deadline); });
     if (!end) return fail_to_lock(tool, end.error());
     if (*end == Acquired::timed_out) return fail_locked(options, *mutex);
@@ -103,12 +103,10 @@ int run(Tool& tool, const Options& options) {
 void add_lock(CLI::App& app, Tool& tool) {
     const auto [command, options] = add_command<Options>(app, tool, kText, run);
     command->add_option("NAME", options.name, "Name of the mutex; made, and kept, if there is none")->required()->type_name("");
-    command->add_option("COMMAND", options.command, "What to run, and its arguments, after '--'; dies if 'comap lock' is killed")
+    command->add_option("COMMAND", options.command, "What to run, and its arguments, after NAME, or after '--'; dies if 'comap lock' is killed")
         ->required()
         ->type_name("");
-    const auto wait = command->add_option("-w,--timeout", options.wait_seconds, "Exit code 1 if it cannot be had in so many seconds")
-                          ->check(CLI::NonNegativeNumber)
-                          ->type_name("S");
+    const auto wait = seconds_only(command->add_option("-w,--timeout", options.wait_seconds, "Exit code 1 if it cannot be had in so many seconds"));
     command->add_flag("-n,--nonblock", options.nonblock, "The same as -w 0")->excludes(wait);
     command->add_option("--abandoned", options.abandoned, "If its last owner was killed: run (with a note, the default), or fail with exit code 4")
         ->check(CLI::IsMember({"run", "fail"}))

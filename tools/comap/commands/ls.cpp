@@ -88,7 +88,7 @@ std::string file_column(const Row& row) { return row.info.file.empty() ? "-" : e
 
 constexpr std::array kColumns = {
     Column{"name", false, [](const Row& row) { return escaped(row.info.name); }},
-    Column{"kind", false, [](const Row& row) { return std::string(kind_name(row.info.kind)); }},
+    Column{"kind", false, [](const Row& row) { return std::string(shown_kind(row.info)); }},
     Column{"layout", false, [](const Row& row) { return of_section(row, std::string(layout_name(row.info.layout))); }},
     Column{"size", true, size_column},
     Column{"version", true, [](const Row& row) { return of_section(row, std::to_string(row.info.version)); }},

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// put: sets a text, or writes bytes into a section. All of it or nothing.
+// put: sets a text or fields of a cell, or writes bytes into a section. All of it or nothing.
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <string>
+#include <vector>
 
+#include <comap/cell.hpp>
 #include <comap/text.hpp>
 #include <fmt/format.h>
 
@@ -11,15 +14,18 @@
 #include "input.hpp"
 #include "kinds.hpp"
 #include "progress.hpp"
+#include "record_text.hpp"
 #include "tool.hpp"
 
 namespace comap::tool {
 namespace {
 
 constexpr CommandText kText = {
-    "put", "Set a text, or write bytes into a section",
+    "put", "Set a text or fields of a cell, or write bytes into a section",
     "  comap put greeting 'hello'             made if there is none, and kept\n"
     "  date | comap put now -                 the value from standard input\n"
+    "  comap put quote bid=1.25 m[0]=3        fields of a cell; the others keep their values\n"
+    "  comap put quote --json '{\"bid\":1.25}'  the same from JSON; '-' or none: standard input\n"
     "  comap put frames --at 4096 < image     raw bytes into a section\n"
     "  comap put greeting -- -5               a value that begins with '-'\n"};
 
@@ -28,6 +34,9 @@ constexpr int kCreateTries = 100;  // others may make and end it in between, for
 struct Options {
     std::string name;
     std::string value = "-";
+    bool is_value_given = false;
+    std::vector<std::string> more;
+    bool json = false;
     std::optional<std::uint64_t> at;
     TextOptions text;
     std::optional<std::uint32_t> mode;
@@ -120,7 +129,8 @@ Result<std::uint64_t> room_for_bytes(const Section& section, const Options& opti
     if (!info) return tl::unexpected(info.error());
     if (info->layout != Layout::bytes)
         return tl::unexpected(Error{Code::layout_mismatch, 0, options.name,
-                                    fmt::format("{} holds a {}: it is set as a whole, without --at", options.name, layout_name(info->layout))});
+                                    fmt::format("{} holds a {}: it is set {}, without --at", options.name, layout_name(info->layout),
+                                                info->layout == Layout::cell ? "by its fields" : "as a whole")});
     if (*options.at > info->size_bytes)
         return tl::unexpected(Error{Code::invalid_argument, 0, options.name,
                                     fmt::format("--at {} is beyond the {} bytes of {}", *options.at, info->size_bytes, options.name)});
@@ -138,8 +148,48 @@ Result<void> put_bytes(Tool& tool, const Options& options) {
     return write_bytes(*section, *options.at, *bytes);
 }
 
+// JSON has more bytes than the record.
+std::uint64_t room_for_json(const RecordType& type) { return (1u << 20) + 64 * type.size_bytes(); }
+
+Result<RecordPatches> patches_of(const Options& options, const RecordType& type) {
+    if (options.json) {
+        const auto text = value_of(options, room_for_json(type));
+        return text ? parse_json(type, *text) : tl::unexpected(text.error());
+    }
+    std::vector<std::string> assignments = options.more;
+    assignments.insert(assignments.begin(), options.value);
+    return parse_assignments(type, assignments);
+}
+
+Result<void> put_fields(Tool& tool, const Options& options) {
+    const auto cell = RawCell::open(options.name, {}, tool.context);
+    if (!cell) return tl::unexpected(cell.error());
+    auto patches = patches_of(options, cell->type());
+    if (!patches) return tl::unexpected(patches.error());
+    const auto change = [](std::byte* value, void* context) { apply(*static_cast<const RecordPatches*>(context), value); };
+    return cell->update(change, &*patches).map([](std::uint32_t) {});
+}
+
+int put_cell(Tool& tool, const Options& options) {
+    if (options.json && !options.more.empty()) return fail_usage("put: --json takes one JSON object, or reads it from standard input");
+    if (!options.json && !options.is_value_given)
+        return fail_usage(fmt::format("put: {} is a cell: give FIELD=VALUE, or --json for a JSON object on standard input", options.name));
+    const auto done = put_fields(tool, options);
+    if (done) return kOk;
+    const int status = fail_kind(tool.context, done.error());
+    if (done.error().code == Code::layout_mismatch) message("only a cell has fields; a text takes one value, and raw bytes are written with --at OFFSET");
+    return status;
+}
+
+bool is_for_cell(Tool& tool, const Options& options) {
+    if (options.json || !options.more.empty()) return true;
+    const auto info = tool.context.stat(options.name);
+    return info && info->layout == Layout::cell;
+}
+
 int run(Tool& tool, const Options& options) {
-    if (!options.at) return put_text(tool, options);
+    if (options.at && (options.json || !options.more.empty())) return fail_usage("put: --at takes one value, and no fields");
+    if (!options.at) return is_for_cell(tool, options) ? put_cell(tool, options) : put_text(tool, options);
     const auto done = put_bytes(tool, options);
     return done ? kOk : fail_kind(tool.context, done.error());
 }
@@ -149,7 +199,13 @@ int run(Tool& tool, const Options& options) {
 void add_put(CLI::App& app, Tool& tool) {
     const auto [command, options] = add_command<Options>(app, tool, kText, run);
     add_name(command, options.name);
-    command->add_option("VALUE", options.value, "The value; '-' or none: standard input, exactly as it is")->type_name("");
+    const auto set_value = [&given = options](const std::string& value) {
+        given.value = value;
+        given.is_value_given = true;
+    };
+    command->add_option_function<std::string>("VALUE", set_value, "The value, or FIELD=VALUE of a cell; '-' or none: standard input, exactly as it is")->type_name("");
+    command->add_option("FIELD=VALUE", options.more, "More fields of the cell: bid=1.25, book.ask=2, m[1,2]=3, list=1,2,3")->type_name("");
+    command->add_flag("--json", options.json, "Fields of a cell: the value is a JSON object");
     add_size(command, "--at", options.at, "Write raw bytes there, into a section that exists, and publish");
     add_mode(command, options.mode);
     add_size(command, "--capacity", options.capacity_bytes, "Longest value, if it is made now (default 64K)");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sem: makes a semaphore, takes tokens from it and gives them back.
+#include <charconv>
 #include <optional>
 
 #include <comap/semaphore.hpp>
@@ -82,7 +83,13 @@ void add_sem(CLI::App& app, Tool& tool) {
         ->required()
         ->check(CLI::IsMember({"create", "acquire", "release"}))
         ->type_name("");
-    command->add_option("N", options.count, "release: how many tokens (default 1)")->type_name("");
+    command->add_option("N", options.count, "release: how many tokens (default 1)")
+        ->check(CLI::Validator([](const std::string& text) {
+            std::int64_t count = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+            return error == std::errc() && end == text.data() + text.size() ? std::string() : fmt::format("'{}' is not a number of tokens", text);
+        }, ""))
+        ->type_name("");
     command->add_option("--initial", options.initial, "create: tokens at the start (default 0)")->type_name("N");
     command->add_option("--maximum", options.maximum, fmt::format("create: most tokens there may be (default {})", kSemaphoreCountMax))
         ->type_name("N");

@@ -7,7 +7,6 @@
 #include <comap/event.hpp>
 #include <comap/mutex.hpp>
 #include <comap/semaphore.hpp>
-#include <comap/text.hpp>
 #include <comap/waiting.hpp>
 #include <fmt/format.h>
 
@@ -15,7 +14,6 @@
 #include "follow.hpp"
 #include "kinds.hpp"
 #include "object_json.hpp"
-#include "opened.hpp"
 #include "patience.hpp"
 #include "tool.hpp"
 #include "unicode.hpp"
@@ -28,7 +26,7 @@ constexpr CommandText kText = {
     "  comap wait ready                      until the event is set\n"
     "  comap wait ready stop --timeout 5     prints the name of the first; exit code 124 after 5 s\n"
     "  comap wait --all disk slots           takes a token of each, or nothing\n"
-    "  comap wait greeting                   the next change of a text or section\n"};
+    "  comap wait greeting                   the next change of a text, cell or section\n"};
 
 constexpr int kOpenTries = 10;  // the name may pass to an object of another kind in between
 
@@ -40,7 +38,7 @@ struct Options {
 };
 
 struct Changing {
-    Opened object;
+    Section object;  // whatever it holds
     std::uint32_t seen = 0;
 };
 
@@ -53,11 +51,11 @@ Result<Target> target_of(Result<Object>&& object) {
 }
 
 Result<Target> open_changing(Tool& tool, const std::string& name) {
-    auto opened = open_to_read(tool, name, "");
-    if (!opened) return tl::unexpected(opened.error());
-    const auto version = std::visit([](const auto& object) { return object.version(); }, *opened);
+    auto section = Section::open(name, {.access = Access::read_only, .owner_uid = {}, .file = {}}, tool.context);
+    if (!section) return tl::unexpected(section.error());
+    const auto version = section->version();
     if (!version) return tl::unexpected(version.error());
-    return Target(Changing{std::move(*opened), *version});
+    return Target(Changing{std::move(*section), *version});
 }
 
 Result<Target> open_once(Tool& tool, const std::string& name) {
@@ -92,7 +90,7 @@ Waitable waitable_of(const Target& target) {
     return std::visit(
         [](const auto& object) {
             if constexpr (std::is_same_v<std::decay_t<decltype(object)>, Changing>)
-                return std::visit([&](const auto& opened) { return Waitable(opened, object.seen); }, object.object);
+                return Waitable(object.object, object.seen);
             else
                 return Waitable(object);
         },
@@ -163,7 +161,7 @@ int run(Tool& tool, const Options& options) {
 
 void add_wait(CLI::App& app, Tool& tool) {
     const auto [command, options] = add_command<Options>(app, tool, kText, run);
-    command->add_option("NAME", options.names, "Mutexes, events, semaphores, texts and sections")->required()->type_name("");
+    command->add_option("NAME", options.names, "Mutexes, events, semaphores, texts, cells and sections")->required()->type_name("");
     command->add_flag("-a,--all", options.all, "Until all are ready at one moment; takes all or nothing");
     command->add_flag("--json", options.json, "Print the names as JSON");
     add_timeout(command, options.timeout_seconds, "Exit code 124 after so many seconds");

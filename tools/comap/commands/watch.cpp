@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // watch: prints each change of an object, without polling.
 #include <optional>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -9,6 +10,8 @@
 #include "kinds.hpp"
 #include "object_json.hpp"
 #include "opened.hpp"
+#include "patience.hpp"
+#include "record_text.hpp"
 #include "tool.hpp"
 
 namespace comap::tool {
@@ -18,6 +21,7 @@ constexpr CommandText kText = {
     "watch", "Print each change of an object",
     "  comap watch greeting                     each new value, until Ctrl-C\n"
     "  comap watch greeting --initial           the present one first\n"
+    "  comap watch quote                        the fields of a cell, each time it is stored\n"
     "  comap watch frames --count 1             wait for the next change of a section\n"
     "  comap watch greeting --json --timeout 5  one JSON object per line; exit code 124 after 5 s\n"};
 
@@ -30,7 +34,7 @@ struct Options {
     std::string file;
 };
 
-// What print() returns is the version that was printed: a text may have changed again since the wait.
+// What print() returns is the version that was printed: a text or a cell may have changed again since the wait.
 Result<std::uint32_t> print(Output& out, const Options& options, const Text& text, std::uint32_t) {
     const auto value = text.get();
     if (!value) return tl::unexpected(value.error());
@@ -39,6 +43,17 @@ Result<std::uint32_t> print(Output& out, const Options& options, const Text& tex
     else
         out.print("{}\n", value->value);
     return value->version;
+}
+
+Result<std::uint32_t> print(Output& out, const Options& options, const RawCell& cell, std::uint32_t) {
+    std::vector<std::byte> record(static_cast<std::size_t>(cell.type().size_bytes()));
+    const auto version = cell.load(record);
+    if (!version) return version;
+    if (options.json)
+        out.print("{}\n", json_text(Json{{"name", options.name}, {"version", *version}, {"value", record_json(cell.type(), record)}}));
+    else
+        out.print("{}\n", line_text(cell.type(), record));
+    return version;
 }
 
 Result<std::uint32_t> print(Output& out, const Options& options, const Section& section, std::uint32_t version) {
@@ -94,9 +109,7 @@ void add_watch(CLI::App& app, Tool& tool) {
     command->add_flag("--json", options.json, "One JSON object per line: name, version, and value or size_bytes");
     command->add_flag("-i,--initial", options.initial, "Print what there is now first; counts as one");
     command->add_option("--count", options.count, "End after so many")->check(CLI::PositiveNumber)->type_name("N");
-    command->add_option("--timeout", options.timeout_seconds, "End after so many seconds, with exit code 124")
-        ->check(CLI::NonNegativeNumber)
-        ->type_name("S");
+    add_timeout(command, options.timeout_seconds, "End after so many seconds, with exit code 124");
     add_expected_file(command, options.file);
 }
 

@@ -69,7 +69,7 @@ void print_json(Output& out, const ObjectInfo& info, const HolderScan& scan) {
         entry["command"] = command_line(pid);
         list.push_back(std::move(entry));
     }
-    out.print("{}\n", json_text(Json{{"schema", kJsonSchema}, {"name", info.name}, {"kind", kind_name(info.kind)}, {"holders", std::move(list)}}));
+    out.print("{}\n", json_text(Json{{"schema", kJsonSchema}, {"name", info.name}, {"kind", shown_kind(info)}, {"holders", std::move(list)}}));
 }
 
 // What the list of processes does not say.

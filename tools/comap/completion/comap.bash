@@ -10,11 +10,23 @@ _comap_names() {
     done < <(comap ls --noheadings -o name 2>/dev/null)
 }
 
+# The fields of the cell that is named after the command; for put, with '='.
+_comap_fields() {
+    local name=${COMP_WORDS[2]} field
+    [[ $name == -* ]] && return
+    while IFS= read -r field; do
+        [[ $1 == put ]] && field+='='
+        [[ $field == "$2"* ]] && COMPREPLY+=("$field")
+    done < <(comap stat "$name" 2>/dev/null | sed -n '1,/^FIELD /d; s/ .*//p')
+    [[ $1 == put ]] && compopt -o nospace 2>/dev/null
+    return 0
+}
+
 _comap_options() {
     case $1 in
         create) echo '--hold --keep --lazy --mode --file --offset' ;;
-        put) echo '--at --mode --capacity --file' ;;
-        get) echo '--raw --at --count --file' ;;
+        put) echo '--json --at --mode --capacity --file' ;;
+        get) echo '--raw --json --at --count --file' ;;
         watch) echo '--json --initial --count --timeout --file' ;;
         hexdump) echo '--follow --noheadings --at --count --file' ;;
         ls) echo '--output --json --noheadings --all --bytes' ;;
@@ -23,6 +35,7 @@ _comap_options() {
         rm) echo '--force' ;;
         run) echo '--section' ;;
         lock) echo '--timeout --nonblock --abandoned --mode' ;;
+        cell) echo '--fields --history --many-writers --hold --keep --mode' ;;
         mutex) echo '--hold --keep --mode' ;;
         event) echo '--hold --keep --mode --manual --set --timeout' ;;
         sem) echo '--hold --keep --mode --initial --maximum --timeout --json' ;;
@@ -36,7 +49,7 @@ _comap_options() {
 # The actions of `event NAME ACTION` and its like.
 _comap_actions() {
     case $1 in
-        mutex) echo 'create' ;;
+        cell | mutex) echo 'create' ;;
         event) echo 'create set reset pulse wait' ;;
         sem) echo 'create acquire release' ;;
     esac
@@ -49,7 +62,7 @@ _comap() {
         [[ $word == -* ]] || { command=$word; break; }
     done
     if [[ -z $command ]]; then
-        local commands='create put get watch hexdump ls stat who rm run lock mutex event sem wait gc janitor doctor limits setup-global completion'
+        local commands='create put get watch hexdump ls stat who rm run cell lock mutex event sem wait gc janitor doctor limits setup-global completion'
         mapfile -t COMPREPLY < <(compgen -W "$commands --color --help --version" -- "$current")
         return
     fi
@@ -60,15 +73,19 @@ _comap() {
             mapfile -t COMPREPLY < <(compgen -W 'name kind layout size version state mode holders owner waiters keep lazy uid user created file' -- "$current")
             return ;;
         --abandoned) mapfile -t COMPREPLY < <(compgen -W 'run fail' -- "$current"); return ;;
-        -s | --section | --at | --count | --offset | --mode | --capacity | --timeout | -w | --initial | --maximum) return ;;
+        -s | --section | --at | --count | --offset | --mode | --capacity | --fields | --history | --timeout | -w | --initial | --maximum) return ;;
     esac
     if [[ $current == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_comap_options "$command")" -- "$current")
         return
     fi
     case $command in
-        put | get | watch | hexdump | stat | who | rm | ls | wait) _comap_names "$current" ;;
-        mutex | event | sem)
+        put | get)
+            if [[ $previous == "$command" ]]; then _comap_names "$current"
+            else _comap_fields "$command" "$current"
+            fi ;;
+        watch | hexdump | stat | who | rm | ls | wait) _comap_names "$current" ;;
+        cell | mutex | event | sem)
             if [[ $previous == "$command" ]]; then _comap_names "$current"
             else mapfile -t COMPREPLY < <(compgen -W "$(_comap_actions "$command")" -- "$current")
             fi ;;

@@ -5,7 +5,7 @@ function __comap_names
     comap ls --noheadings -o name 2>/dev/null
 end
 
-set -l commands create put get watch hexdump ls stat who rm run lock mutex event sem wait gc janitor doctor limits setup-global completion
+set -l commands create put get watch hexdump ls stat who rm run cell lock mutex event sem wait gc janitor doctor limits setup-global completion
 
 complete -c comap -f
 complete -c comap -l color -x -a 'auto always never' -d 'Colours'
@@ -14,8 +14,8 @@ complete -c comap -l help -d 'Full help'
 complete -c comap -s V -l version -d 'Version'
 
 complete -c comap -n "not __fish_seen_subcommand_from $commands" -a create -d 'Make a section'
-complete -c comap -n "not __fish_seen_subcommand_from $commands" -a put -d 'Set a text, or write bytes into a section'
-complete -c comap -n "not __fish_seen_subcommand_from $commands" -a get -d 'Print a text, or the bytes of a section'
+complete -c comap -n "not __fish_seen_subcommand_from $commands" -a put -d 'Set a text or fields of a cell, or write bytes into a section'
+complete -c comap -n "not __fish_seen_subcommand_from $commands" -a get -d 'Print a text, a cell, or the bytes of a section'
 complete -c comap -n "not __fish_seen_subcommand_from $commands" -a watch -d 'Print each change of an object'
 complete -c comap -n "not __fish_seen_subcommand_from $commands" -a hexdump -d 'Show the bytes of an object'
 complete -c comap -n "not __fish_seen_subcommand_from $commands" -a ls -d 'List objects'
@@ -23,6 +23,7 @@ complete -c comap -n "not __fish_seen_subcommand_from $commands" -a stat -d 'Eve
 complete -c comap -n "not __fish_seen_subcommand_from $commands" -a who -d 'The processes that hold an object'
 complete -c comap -n "not __fish_seen_subcommand_from $commands" -a rm -d 'Remove objects'
 complete -c comap -n "not __fish_seen_subcommand_from $commands" -a run -d 'Hold sections while a command runs'
+complete -c comap -n "not __fish_seen_subcommand_from $commands" -a cell -d 'Make a cell: the latest value of a record'
 complete -c comap -n "not __fish_seen_subcommand_from $commands" -a lock -d 'Run a command while it owns a mutex'
 complete -c comap -n "not __fish_seen_subcommand_from $commands" -a mutex -d 'Make a mutex'
 complete -c comap -n "not __fish_seen_subcommand_from $commands" -a event -d 'Make an event, set or reset it, wait for it'
@@ -35,12 +36,12 @@ complete -c comap -n "not __fish_seen_subcommand_from $commands" -a limits -d 'W
 complete -c comap -n "not __fish_seen_subcommand_from $commands" -a setup-global -d 'Make the directory of Global objects'
 complete -c comap -n "not __fish_seen_subcommand_from $commands" -a completion -d 'Print the completion script of a shell'
 
-complete -c comap -n '__fish_seen_subcommand_from put get watch hexdump ls stat who rm lock mutex event sem wait' -a '(__comap_names)'
-complete -c comap -n '__fish_seen_subcommand_from create mutex event sem' -l hold -d 'Until a signal comes'
-complete -c comap -n '__fish_seen_subcommand_from create mutex event sem' -l keep -d 'Until it is removed'
+complete -c comap -n '__fish_seen_subcommand_from put get watch hexdump ls stat who rm cell lock mutex event sem wait' -a '(__comap_names)'
+complete -c comap -n '__fish_seen_subcommand_from create cell mutex event sem' -l hold -d 'Until a signal comes'
+complete -c comap -n '__fish_seen_subcommand_from create cell mutex event sem' -l keep -d 'Until it is removed'
 complete -c comap -n '__fish_seen_subcommand_from create' -l lazy -d 'Memory when touched'
 complete -c comap -n '__fish_seen_subcommand_from create' -l offset -x -d 'Where in the file it begins'
-complete -c comap -n '__fish_seen_subcommand_from create put lock mutex event sem' -l mode -x -d 'Permission bits'
+complete -c comap -n '__fish_seen_subcommand_from create put cell lock mutex event sem' -l mode -x -d 'Permission bits'
 complete -c comap -n '__fish_seen_subcommand_from create put get watch hexdump' -l file -r -F -d 'The file under the section'
 complete -c comap -n '__fish_seen_subcommand_from put' -l capacity -x -d 'Longest value'
 complete -c comap -n '__fish_seen_subcommand_from put get hexdump' -l at -x -d 'First byte'
@@ -53,14 +54,17 @@ complete -c comap -n '__fish_seen_subcommand_from hexdump ls who' -l noheadings 
 complete -c comap -n '__fish_seen_subcommand_from ls' -s o -l output -x -d 'Columns'
 complete -c comap -n '__fish_seen_subcommand_from ls' -s a -l all -d 'Dead ones too'
 complete -c comap -n '__fish_seen_subcommand_from ls stat' -s b -l bytes -d 'Sizes in bytes'
-complete -c comap -n '__fish_seen_subcommand_from watch ls stat who sem wait doctor limits' -l json -d 'As JSON'
+complete -c comap -n '__fish_seen_subcommand_from put get watch ls stat who sem wait doctor limits' -l json -d 'As JSON'
 complete -c comap -n '__fish_seen_subcommand_from who' -s t -l terse -d 'Process ids only'
 complete -c comap -n '__fish_seen_subcommand_from rm' -s f -l force -d 'A missing one is no error'
 complete -c comap -n '__fish_seen_subcommand_from run' -s s -l section -x -d 'NAME:SIZE to hold'
 complete -c comap -n '__fish_seen_subcommand_from lock' -s w -l timeout -x -d 'Seconds'
 complete -c comap -n '__fish_seen_subcommand_from lock' -s n -l nonblock -d 'At once or not at all'
 complete -c comap -n '__fish_seen_subcommand_from lock' -l abandoned -x -a 'run fail' -d 'If its last owner was killed'
-complete -c comap -n '__fish_seen_subcommand_from mutex' -a create
+complete -c comap -n '__fish_seen_subcommand_from cell mutex' -a create
+complete -c comap -n '__fish_seen_subcommand_from cell' -l fields -x -d 'name:type with commas between'
+complete -c comap -n '__fish_seen_subcommand_from cell' -l history -x -d 'Values before the latest'
+complete -c comap -n '__fish_seen_subcommand_from cell' -l many-writers -d 'Any process may store'
 complete -c comap -n '__fish_seen_subcommand_from event' -a 'create set reset pulse wait'
 complete -c comap -n '__fish_seen_subcommand_from event' -l manual -d 'Lets everybody pass until it is reset'
 complete -c comap -n '__fish_seen_subcommand_from event' -l set -d 'Set at once'

@@ -12,8 +12,8 @@ _comap_commands() {
     local -a commands
     commands=(
         'create:make a section'
-        'put:set a text, or write bytes into a section'
-        'get:print a text, or the bytes of a section'
+        'put:set a text or fields of a cell, or write bytes into a section'
+        'get:print a text, a cell, or the bytes of a section'
         'watch:print each change of an object'
         'hexdump:show the bytes of an object'
         'ls:list objects'
@@ -21,6 +21,7 @@ _comap_commands() {
         'who:the processes that hold an object'
         'rm:remove objects'
         'run:hold sections while a command runs'
+        'cell:make a cell\: the latest value of a record'
         'lock:run a command while it owns a mutex'
         'mutex:make a mutex'
         'event:make an event, set or reset it, wait for it'
@@ -44,10 +45,10 @@ _comap() {
     case $line[1] in
         create) _arguments $common '--hold[until a signal]' '--keep[until removed]' '--lazy[memory when touched]' \
             '--mode[permission bits]:mode:' '--file[file whose bytes it is]:file:_files' '--offset[in the file]:bytes:' '1:name:' '2:size:' ;;
-        put) _arguments $common '--at[raw bytes there]:offset:' '--mode[permission bits]:mode:' '--capacity[longest value]:bytes:' \
-            '--file[expected file]:file:_files' '1:name:_comap_names' '2:value:' ;;
-        get) _arguments $common '--raw[exact bytes]' '--at[first byte]:offset:' '--count[bytes]:bytes:' \
-            '--file[expected file]:file:_files' '1:name:_comap_names' ;;
+        put) _arguments $common '--json[the value is a JSON object]' '--at[raw bytes there]:offset:' '--mode[permission bits]:mode:' '--capacity[longest value]:bytes:' \
+            '--file[expected file]:file:_files' '1:name:_comap_names' '*:value:' ;;
+        get) _arguments $common '--raw[exact bytes]' '--json[as JSON]' '--at[first byte]:offset:' '--count[bytes]:bytes:' \
+            '--file[expected file]:file:_files' '1:name:_comap_names' '2:field:' ;;
         watch) _arguments $common '--json[one JSON object per line]' '(-i --initial)'{-i,--initial}'[the present value first]' \
             '--count[end after so many]:count:' '--timeout[seconds]:seconds:' '--file[expected file]:file:_files' '1:name:_comap_names' ;;
         hexdump) _arguments $common '(-f --follow)'{-f,--follow}'[after each change]' '--noheadings[bytes only]' \
@@ -60,6 +61,8 @@ _comap() {
         run) _arguments $common '*'{-s,--section}'[a section to hold]:name\:size:' '*:::command:_normal' ;;
         lock) _arguments $common '(-w --timeout -n --nonblock)'{-w,--timeout}'[seconds]:seconds:' '(-n --nonblock -w --timeout)'{-n,--nonblock}'[at once or not at all]' \
             '--abandoned=[if its last owner was killed]:what:(run fail)' '--mode[permission bits]:mode:' '1:name:_comap_names' '*:::command:_normal' ;;
+        cell) _arguments $common $making '--fields[name\:type with commas between]:fields:' '--history[values before the latest]:count:' \
+            '--many-writers[any process may store]' '1:name:_comap_names' '2:action:(create)' ;;
         mutex) _arguments $common $making '1:name:_comap_names' '2:action:(create)' ;;
         event) _arguments $common $making '--manual[lets everybody pass until it is reset]' '--set[set at once]' '--timeout[seconds]:seconds:' \
             '1:name:_comap_names' '2:action:(create set reset pulse wait)' ;;

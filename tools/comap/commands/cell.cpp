@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// cell: makes one.
+#include <comap/cell.hpp>
+
+#include <fmt/format.h>
+
+#include "making.hpp"
+#include "tool.hpp"
+
+namespace comap::tool {
+namespace {
+
+constexpr CommandText kText = {
+    "cell", "Make a cell: the latest value of a record",
+    "  comap cell quote create --fields t:f8,bid:f8,ask:f8,sym:s16 --keep   until 'comap rm quote'\n"
+    "  comap cell quote create --fields bid:f8,ask:f8 --history 100 --hold  until Ctrl-C or SIGTERM\n"
+    "  comap put quote bid=1.25 sym=EURUSD                                  sets two fields\n"
+    "  comap get quote                                                      prints all\n"};
+
+struct Options {
+    std::string name;
+    std::string action;
+    std::string fields;
+    CellOptions cell;
+    MakingOptions making;
+};
+
+int run(Tool& tool, const Options& options) {
+    const auto type = RecordType::from_list(options.fields);
+    if (!type) return fail(type.error());
+    return make(tool, "cell", options.name, options.making, [&](const SyncOptions& sync) {
+        CellOptions cell = options.cell;
+        cell.mode = sync.mode;
+        cell.keep = sync.keep;
+        return RawCell::create(options.name, *type, cell, tool.context);
+    });
+}
+
+}  // namespace
+
+void add_cell(CLI::App& app, Tool& tool) {
+    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+    add_name(command, options.name);
+    command->add_option("ACTION", options.action, "create")->required()->check(CLI::IsMember({"create"}))->type_name("");
+    command
+        ->add_option("--fields", options.fields,
+                     "create: name:type with commas between; types are i1 i2 i4 i8, u1 u2 u4 u8, f4 f8, b1 (bool), sN (text of N bytes); "
+                     "[n] or [n,m] after one makes an array; xN is N bytes of padding")
+        ->required()
+        ->type_name("LIST");
+    command->add_option("--history", options.cell.history, fmt::format("create: how many values before the latest can be read (default 0, at most {})", kCellHistoryMax))
+        ->type_name("N");
+    command->add_flag("--many-writers", options.cell.many_writers, "create: any process may store at any time; else one at a time has the writer's role");
+    add_making(command, options.making);
+}
+
+}  // namespace comap::tool
