@@ -75,6 +75,7 @@ struct RawCell::Mapping {
     os::Fd role;       // an open file with the write lock on kRoleByte; closed in the child of a fork
     std::atomic<std::uint32_t> role_generation{0};  // of forks, when it was taken; 0: not taken
     std::optional<RobustLock> lock;  // attached at the first store, with many writers
+    std::atomic<RobustLock*> attached{nullptr};
 
     bool has_role() const { return role_generation.load(std::memory_order_relaxed) == os::fork_generation; }
 
@@ -109,14 +110,18 @@ struct RawCell::Mapping {
         role_generation.store(0, std::memory_order_relaxed);
     }
     Result<RobustLock*> writer_lock() {
+        if (RobustLock* const known = attached.load(std::memory_order_acquire)) return known;  // SYNC cell.lock_use: pairs with cell.lock_made
+        const os::NoForkScope no_fork;  // before the mutex, as everywhere here
         const std::lock_guard guard(mutex);
         if (!lock) {
-            auto attached = RobustLock::attach(object->descriptor(), 0);
-            if (!attached)
-                return fail(code_of(attached.error()), attached.error(), object->name(), "the cell '", shown(object->name()),
-                            "' cannot be written by this program: its lock needs a 64-bit program, glibc and 4 KiB pages (", os_text(attached.error()), ")");
-            lock.emplace(std::move(*attached));
+            auto made = RobustLock::attach(object->descriptor(), 0);
+            if (!made)
+                return fail(code_of(made.error()), made.error(), object->name(), "the cell '", shown(object->name()),
+                            "' cannot be written by this program: its lock needs a 64-bit program, glibc and 4 KiB pages (", os_text(made.error()), ")");
+            lock.emplace(std::move(*made));
         }
+        // SYNC cell.lock_made: complete before others find it; pairs with cell.lock_use.
+        attached.store(&*lock, std::memory_order_release);
         return &*lock;
     }
 

