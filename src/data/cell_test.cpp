@@ -482,6 +482,7 @@ TEST_F(CellTest, TheRoleIsFreeAfterKillThoughAForkedChildLives) {
     const std::string said = writer.line().hear_text();
     ASSERT_FALSE(said.empty());
     const auto grandchild = static_cast<pid_t>(std::stol(said));
+    wait_until([&] { return is_asleep(grandchild); }, "the grandchild has let go of what it inherited");
     EXPECT_EQ(writer.kill(), 128 + SIGKILL);
     EXPECT_OK(cell.store({2}));
     ::kill(grandchild, SIGKILL);

@@ -13,25 +13,17 @@ namespace {
 
 using namespace internal;
 
-Result<Header> read_header(const Seen& seen, const std::string& name) {
-    std::array<std::byte, kSyncBlockInPage> bytes;
-    const auto count = os::read_at(seen.fd.number(), bytes.data(), bytes.size(), 0);
+Result<ObjectInfo> info_from(const Seen& seen, Scope scope, const std::string& file_name, const std::string& name) {
+    alignas(HeaderPage) std::array<std::byte, kHeaderBytes> page{};
+    const auto count = os::read_at(seen.fd.number(), page.data(), page.size(), 0);
     if (!count) return fail(code_of(count.error()), count.error(), name, "the object '", shown(name), "' cannot be read: ", os_text(count.error()));
     const auto state = os::state(seen.fd.number());  // after the bytes: it may be growing
-    return parse_header(std::span<const std::byte>(bytes).first(*count), state ? state->size_bytes : 0, name);
-}
-
-Result<ObjectInfo> info_from(const Seen& seen, Scope scope, const std::string& file_name, const std::string& name) {
-    COMAP_GET(const Header header, read_header(seen, name));
+    COMAP_GET(const Header header, parse_header(std::span<const std::byte>(page).first(*count), state ? state->size_bytes : 0, name));
     if (file_name_of(header.name) != file_name)
         return fail(Code::corrupt, 0, name, "the object '", shown(name), "' is damaged: its header names another object, '", shown(header.name), "'");
     ObjectInfo info = describe(header, seen.state, full_name(scope, header.name));
     info.presence = seen.presence;
-    if (header.kind == Kind::section) return info;
-    SyncBlock block{};
-    const auto count = os::read_at(seen.fd.number(), &block, sizeof block, kSyncBlockInPage);
-    if (!count) return fail(code_of(count.error()), count.error(), name, "the object '", shown(name), "' cannot be read: ", os_text(count.error()));
-    if (describe_sync(block, info)) return info;
+    if (header.kind == Kind::section || describe_sync(reinterpret_cast<const HeaderPage*>(page.data())->sync, info)) return info;
     return fail(Code::corrupt, 0, name, "the ", kind_name(header.kind), " '", shown(name), "' is damaged: somebody wrote over its words; end its holders, then remove it with `comap rm`");
 }
 

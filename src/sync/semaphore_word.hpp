@@ -71,18 +71,22 @@ struct SemaphoreWord {
         }
     }
 
-    Take take() const {
-        // SYNC semaphore.take: what those did who released is seen; pairs with semaphore.release.
-        std::uint64_t seen = word->load(std::memory_order_acquire);
+    // Taken: in `seen` there is a token, and it is shown; nobody has taken it yet.
+    Take find_token(std::uint64_t& seen) const {
         for (;;) {
             const std::uint32_t tokens = tokens_of(seen);
             if (tokens > maximum) return Take::corrupt;
             if (tokens == 0) return Take::not_ready;
-            if (are_hidden(seen)) {
-                show();
-                seen = word->load(std::memory_order_acquire);
-                continue;
-            }
+            if (!are_hidden(seen)) return Take::taken;
+            show();
+            seen = value();
+        }
+    }
+
+    Take take() const {
+        std::uint64_t seen = value();
+        for (;;) {
+            if (const Take found = find_token(seen); found != Take::taken) return found;
             if ((seen & kSemaphoreReserved) != 0) return Take::reserved;
             if (word->compare_exchange_weak(seen, awake(seen) - kSemaphoreOneToken, std::memory_order_acq_rel, std::memory_order_acquire)) return Take::taken;
         }
@@ -101,16 +105,9 @@ struct SemaphoreWord {
 
     // --- reserving, by the owner of the object's lock word
     Take reserve() const {
-        std::uint64_t seen = word->load(std::memory_order_acquire);
+        std::uint64_t seen = value();
         for (;;) {
-            const std::uint32_t tokens = tokens_of(seen);
-            if (tokens > maximum) return Take::corrupt;
-            if (tokens == 0) return Take::not_ready;
-            if (are_hidden(seen)) {
-                show();
-                seen = word->load(std::memory_order_acquire);
-                continue;
-            }
+            if (const Take found = find_token(seen); found != Take::taken) return found;
             const std::uint64_t wanted = (awake(seen) | kSemaphoreReserved) + kSemaphoreOneEpoch;
             if (word->compare_exchange_weak(seen, wanted, std::memory_order_acq_rel, std::memory_order_acquire)) return Take::taken;
         }
@@ -120,7 +117,9 @@ struct SemaphoreWord {
         while (!word->compare_exchange_weak(seen, (seen & ~kSemaphoreReserved) - (take ? kSemaphoreOneToken : 0), std::memory_order_acq_rel,
                                             std::memory_order_relaxed)) {}
     }
-    std::uint64_t value() const { return word->load(std::memory_order_acquire); }
+    std::uint64_t value() const {
+        return word->load(std::memory_order_acquire);  // SYNC semaphore.take: what those did who released is seen; pairs with semaphore.release
+    }
     static bool is_reserved(std::uint64_t seen) { return (seen & kSemaphoreReserved) != 0; }
     void clear_reservation(std::uint64_t seen) const {
         word->compare_exchange_strong(seen, seen & ~kSemaphoreReserved, std::memory_order_acq_rel, std::memory_order_relaxed);

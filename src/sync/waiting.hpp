@@ -39,6 +39,21 @@ inline constexpr std::chrono::nanoseconds kUndecidedMax = std::chrono::milliseco
 
 enum class Awaited : std::uint8_t { lock, mutex, automatic_event, manual_event, semaphore, change };
 
+enum class Reservation : std::uint8_t { none, living, cleared };
+
+// Whether an event or a semaphore is reserved; one of somebody who died is cleared.
+template <typename Machine, typename Word>
+Reservation look_at_reservation(const Word& word, typename Machine::template Atom<std::uint32_t>& lock_word) {
+    // SYNC reservation.seen: read before the lock word: if nobody has that now, the maker is dead, or done, and then clearing
+    // fails; pairs with lock.give.
+    const auto state = word.value();
+    if (!Word::is_reserved(state)) return Reservation::none;
+    if (!is_free(lock_word.load(std::memory_order_acquire))) return Reservation::living;
+    word.clear_reservation(state);
+    Machine::wake(lock_word, true);  // the kernel woke only one of those who wait for the dead
+    return Reservation::cleared;
+}
+
 // One object, as one waiting call sees it.
 template <typename Machine>
 struct WaitPoint {
@@ -122,7 +137,7 @@ struct WaitPoint {
         if (end == Take::corrupt || end == Take::too_deep) return end;
         if (end == Take::not_ready) {
             wants_lock_word = true;
-            return has_tokens() ? Take::reserved : mutex_refusal();
+            return has_tokens() ? Take::reserved : mutex.refusal();
         }
         has_lock_word = true;
         if (is == Awaited::automatic_event) end = event.reserve();
@@ -132,13 +147,8 @@ struct WaitPoint {
         return end;
     }
 
-    Take mutex_refusal() const { return mutex.refusal(); }
-
     void cancel() {
-        if (!has_lock_word) return;
-        if (is == Awaited::automatic_event) event.end_reservation(false);
-        if (is == Awaited::semaphore) semaphore.end_reservation(false);
-        give_lock_word();
+        if (has_lock_word) end_reservation(false);
     }
 
     Take own_mutex() {
@@ -147,11 +157,7 @@ struct WaitPoint {
         return mutex.own();
     }
 
-    void take_reserved() {
-        if (is == Awaited::automatic_event) event.end_reservation(true);
-        if (is == Awaited::semaphore) semaphore.end_reservation(true);
-        give_lock_word();
-    }
+    void take_reserved() { end_reservation(true); }
 
     // Whether an attempt is worth while; takes nothing.
     Take looks_ready() {
@@ -161,7 +167,7 @@ struct WaitPoint {
                 if (is == Awaited::mutex && mutex.is_mine()) return Take::taken;
                 if (is == Awaited::mutex && mutex.is_taken_from_us()) return Take::reserved;
                 if (is_free(lock.word->load(std::memory_order_relaxed))) return Take::taken;
-                return is_impossible(lock.word->load(std::memory_order_relaxed)) ? Take::corrupt : mutex_refusal();
+                return is_impossible(lock.word->load(std::memory_order_relaxed)) ? Take::corrupt : mutex.refusal();
             case Awaited::automatic_event:
             case Awaited::manual_event: {
                 const std::uint32_t now = event.value();
@@ -180,6 +186,12 @@ struct WaitPoint {
     // Reserved by nobody who could be.
     Take checked(Take end) const { return end == Take::reserved && is_impossible(lock.word->load(std::memory_order_relaxed)) ? Take::corrupt : end; }
 
+    void end_reservation(bool take) {
+        if (is == Awaited::automatic_event) event.end_reservation(take);
+        if (is == Awaited::semaphore) semaphore.end_reservation(take);
+        give_lock_word();
+    }
+
     void give_lock_word() {
         has_lock_word = false;
         lock.give(has_tokens());
@@ -187,22 +199,29 @@ struct WaitPoint {
 
     template <typename Word, typename PrepareOwn>
     bool prepare_for_token(const Word& word, Bed<Machine>& bed, const PrepareOwn& prepare_own) {
-        // SYNC reservation.seen: read before the lock word: if nobody has that now, the maker is dead, or done, and then
-        // clearing fails; pairs with lock.give.
-        const auto state = word.value();
-        if (!Word::is_reserved(state)) {
-            if (!wants_lock_word) return prepare_own();
-            wants_lock_word = false;
-            return lock.prepare(bed) || prepare_own();
+        switch (look_at_reservation<Machine>(word, *lock.word)) {
+            case Reservation::none:
+                if (!wants_lock_word) return prepare_own();
+                wants_lock_word = false;
+                return lock.prepare(bed) || prepare_own();
+            case Reservation::living:
+                return lock.prepare(bed);
+            case Reservation::cleared:
+                break;
         }
-        if (!is_free(lock.word->load(std::memory_order_acquire))) return lock.prepare(bed);
-        word.clear_reservation(state);
-        Machine::wake(*lock.word, true);  // the kernel woke only one of those who wait for the dead
         return false;
     }
 };
 
 enum class Ended : std::uint8_t { acquired, acquired_abandoned, timed_out, interrupted, corrupt, too_deep };
+
+// REQUIRES: the attempt has ended the wait.
+inline Ended ended_by(Take take) {
+    if (take == Take::taken) return Ended::acquired;
+    if (take == Take::taken_abandoned) return Ended::acquired_abandoned;
+    return take == Take::too_deep ? Ended::too_deep : Ended::corrupt;
+}
+inline bool ends_a_wait(Take take) { return take != Take::not_ready && take != Take::reserved; }
 
 struct WaitResult {
     Ended end = Ended::timed_out;
@@ -289,10 +308,9 @@ WaitResult wait_any(std::span<WaitPoint<Machine>> points, Deadline deadline) {
         for (std::size_t i = 0; i < points.size(); ++i) {
             const Take end = points[i].take();
             undecided = undecided || end == Take::reserved;
-            if (end == Take::not_ready || end == Take::reserved) continue;
+            if (!ends_a_wait(end)) continue;
             pass_wakes_on(points, i);
-            if (end == Take::corrupt || end == Take::too_deep) return {end == Take::corrupt ? Ended::corrupt : Ended::too_deep, i};
-            return {end == Take::taken ? Ended::acquired : Ended::acquired_abandoned, i};
+            return {ended_by(end), i};
         }
         if (loop.interrupted_) result.end = Ended::interrupted;
         if (loop.interrupted_ || !loop.again(undecided, 0, points.size(), result)) break;
@@ -346,11 +364,9 @@ WaitResult wait_all(std::span<WaitPoint<Machine>> points, std::span<const std::u
     for (;;) {
         std::size_t index = 0;
         const Take end = try_all(points, order, index);
-        if (end == Take::taken || end == Take::taken_abandoned) {
-            return {end == Take::taken ? Ended::acquired : Ended::acquired_abandoned, index};
-        }
+        if (end == Take::taken || end == Take::taken_abandoned) return {ended_by(end), index};
         pass_wakes_on(points, points.size());
-        if (end == Take::corrupt || end == Take::too_deep) return {end == Take::corrupt ? Ended::corrupt : Ended::too_deep, index};
+        if (ends_a_wait(end)) return {ended_by(end), index};
         if (loop.interrupted_) return {Ended::interrupted, 0};
         if (!loop.again(end == Take::reserved, index, 1, result)) return result;
     }

@@ -97,11 +97,7 @@ WaitPoint<os::Machine> SyncCore::point() const {
 }
 
 void SyncCore::clear_dead_reservation() const {
-    const std::uint32_t seen = event_.value();
-    // SYNC reservation.seen: as in sync/waiting.hpp; pairs with lock.give.
-    if (!EventWord<os::Machine>::is_reserved(seen) || !is_free(block_->lock.load(std::memory_order_acquire))) return;
-    event_.clear_reservation(seen);
-    os::Machine::wake(block_->lock, true);
+    look_at_reservation<os::Machine>(event_, block_->lock);
 }
 
 Result<void> SyncCore::map(Kind kind, const SyncPlace& place) {

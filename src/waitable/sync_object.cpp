@@ -40,7 +40,6 @@ SyncObject& SyncObject::operator=(SyncObject&& other) noexcept {
 
 void SyncObject::close() {
     SyncCore::release(std::move(core_));
-    core_.reset();
     object_.reset();
 }
 

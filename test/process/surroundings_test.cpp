@@ -207,15 +207,7 @@ TEST_F(OtherUsers, CannotOpenAnotherUsersLocalDirectory) {
 TEST(Containers, HoldersInAnotherPidNamespaceCount) {
     TempRoot root;
     Child outer([&](const Line& line) {
-        const int flags = ::geteuid() == 0 ? CLONE_NEWPID : CLONE_NEWUSER | CLONE_NEWPID;
-        const std::string uid = std::to_string(::geteuid());  // before: afterwards they are nobody's
-        const std::string gid = std::to_string(::getegid());
-        if (::unshare(flags) != 0) return kCannot;
-        if ((flags & CLONE_NEWUSER) != 0) {
-            write_file("/proc/self/setgroups", "deny");
-            write_file("/proc/self/uid_map", uid + " " + uid + " 1");
-            write_file("/proc/self/gid_map", gid + " " + gid + " 1");
-        }
+        if (!enter_new_pid_namespace()) return kCannot;
         const pid_t inner = ::fork();
         if (inner == 0) {
             CHILD_CHECK(::getpid() == 1);

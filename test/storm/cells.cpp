@@ -15,6 +15,7 @@
 
 #include <comap/comap.hpp>
 
+#include "os/file.hpp"
 #include "player.hpp"
 #include "support/process.hpp"
 
@@ -52,12 +53,6 @@ struct Numbered {
     bool is_whole() const { return (number == 0 && sum == 0 && end == 0) || (sum == sum_of(*this) && end == static_cast<std::uint32_t>(number)); }
 };
 COMAP_RECORD(Numbered, number, noise, sum, end, gap);
-
-std::uint64_t now_ns() {
-    struct timespec now;
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 void nap(std::uint64_t ns) {
     const struct timespec span = {0, static_cast<long>(ns)};
@@ -272,9 +267,9 @@ class CellCrew {
 
     template <typename Condition>
     void wait_for(const Condition& condition, const char* what) {
-        const std::uint64_t began_ns = now_ns();
+        const std::uint64_t began_ns = os::monotonic_ns();
         while (!condition() && !board_.is_over()) {
-            if (now_ns() - began_ns > kHangNs) return board_.report(std::string("waited a minute in vain until ") + what);
+            if (os::monotonic_ns() - began_ns > kHangNs) return board_.report(std::string("waited a minute in vain until ") + what);
             nap(30'000);
         }
     }
@@ -285,9 +280,9 @@ class CellCrew {
         for (std::size_t process = 0; process < kProcessCount; ++process) {
             if (!in_order) ::kill(pids_[process], SIGKILL);
             int status = 0;
-            const std::uint64_t began_ns = now_ns();
+            const std::uint64_t began_ns = os::monotonic_ns();
             while (::waitpid(pids_[process], &status, WNOHANG) == 0) {
-                if (now_ns() - began_ns > kHangNs) {
+                if (os::monotonic_ns() - began_ns > kHangNs) {
                     board_.report("process " + std::to_string(process) + " does not end");
                     ::kill(pids_[process], SIGKILL);
                 }

@@ -36,15 +36,7 @@ class Contained {
 
   private:
     static int contain(const Line& line, const std::string& root, const std::function<int(const Line&, const Objects&)>& body) {
-        const int flags = ::geteuid() == 0 ? CLONE_NEWPID : CLONE_NEWUSER | CLONE_NEWPID;
-        const std::string uid = std::to_string(::geteuid());  // before: afterwards they are nobody's
-        const std::string gid = std::to_string(::getegid());
-        if (::unshare(flags) != 0) return kCannot;
-        if ((flags & CLONE_NEWUSER) != 0) {
-            write_file("/proc/self/setgroups", "deny");
-            write_file("/proc/self/uid_map", uid + " " + uid + " 1");
-            write_file("/proc/self/gid_map", gid + " " + gid + " 1");
-        }
+        if (!enter_new_pid_namespace()) return kCannot;
         const pid_t inner = ::fork();
         if (inner == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "os/file.hpp"
 #include "player.hpp"
 #include "support/process.hpp"
 #include "waitable/core.hpp"
@@ -23,12 +24,6 @@ namespace {
 constexpr auto kOrder = std::memory_order_seq_cst;
 constexpr std::uint64_t kHangNs = 60'000'000'000u;
 constexpr std::uint32_t kAllTokens = (1u << kTokenCount) - 1;
-
-std::uint64_t now_ns() {
-    struct timespec now;
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 void nap(std::uint64_t ns) {
     const struct timespec span = {0, static_cast<long>(ns)};
@@ -341,9 +336,9 @@ class Crew {
     // --- waiting, and the end
     template <typename Condition>
     void wait_for(const Condition& condition, const char* what) {
-        const std::uint64_t began_ns = now_ns();
+        const std::uint64_t began_ns = os::monotonic_ns();
         while (!condition() && !board_.is_over()) {
-            if (now_ns() - began_ns > kHangNs) {
+            if (os::monotonic_ns() - began_ns > kHangNs) {
                 print_state();
                 return board_.report(std::string("waited a minute in vain until ") + what);
             }
@@ -372,9 +367,9 @@ class Crew {
         for (std::size_t process = 0; process < kProcessCount; ++process) {
             if (!in_order) ::kill(pids_[process], SIGKILL);
             int status = 0;
-            const std::uint64_t began_ns = now_ns();
+            const std::uint64_t began_ns = os::monotonic_ns();
             while (::waitpid(pids_[process], &status, WNOHANG) == 0) {
-                if (now_ns() - began_ns > kHangNs) {
+                if (os::monotonic_ns() - began_ns > kHangNs) {
                     board_.report("process " + std::to_string(process) + " does not end");
                     print_state();
                     ::kill(pids_[process], SIGKILL);

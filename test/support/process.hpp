@@ -75,6 +75,10 @@ int wait_until(const std::function<bool()>& condition, const char* what);
 // Passes a short, random time: so that what follows hits another process anywhere in its work.
 void pass_time(std::uint32_t turns);
 
+// The children that this process forks from now on are in a PID namespace of their own; who is not root gets a user namespace
+// for it too. False: the system does not allow that.
+bool enter_new_pid_namespace();
+
 // The process sleeps in the kernel (state S in /proc).
 bool is_asleep(pid_t pid);
 bool is_stopped(pid_t pid);
