@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 
 namespace comap::bench {
 namespace {
@@ -63,6 +65,19 @@ std::string spread(const Quartiles& from) { return fmt::format("{} ({}-{})", num
 const Processors& processors() {
     static const Processors two = two_of(all_processors());
     return two;
+}
+
+std::string machine_name() {
+    std::ifstream description("/proc/cpuinfo");
+    std::string model = "unknown processor";
+    for (std::string line; std::getline(description, line);) {
+        if (!line.starts_with("model name")) continue;
+        model = line.substr(std::min(line.find(": "), line.size() - 2) + 2);
+        break;
+    }
+    struct utsname system = {};
+    ::uname(&system);
+    return fmt::format("{} processors, {}, {} {}, {}", CPU_COUNT(&all_processors()), model, system.sysname, system.release, system.machine);
 }
 
 void pin_to(int processor) {

@@ -107,6 +107,7 @@ struct Processors {
     bool are_two() const { return first != second; }
 };
 const Processors& processors();
+std::string machine_name();  // processors and kernel, for figures that are shown elsewhere
 void pin_to(int processor);
 void unpin();
 
@@ -214,8 +215,10 @@ inline int must_fd(int result, const char* what) {
 void measure_lifecycle(Bench& bench);
 void measure_notification(Bench& bench);
 void measure_text(Bench& bench);
+void measure_cells(Bench& bench);
 void measure_crowd(Bench& bench);
 void measure_killed(Bench& bench);
 void measure_locks(Bench& bench);
+void measure_rings(Bench& bench);
 
 }  // namespace comap::bench

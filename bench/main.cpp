@@ -87,7 +87,7 @@ nlohmann::ordered_json json_of(const Row& row) {
 }
 
 void write_json(const Bench& bench) {
-    nlohmann::ordered_json document = {{"schema", 1}, {"rows", nlohmann::ordered_json::array()}};
+    nlohmann::ordered_json document = {{"schema", 1}, {"machine", machine_name()}, {"rows", nlohmann::ordered_json::array()}};
     for (const auto& row : bench.rows()) document["rows"].push_back(json_of(row));
     std::ofstream file(bench.options().json_path);
     file << document.dump(1) << "\n";
@@ -113,9 +113,11 @@ void measure_all(const Options& options, const std::string& directory) {
     measure_lifecycle(bench);
     measure_notification(bench);
     measure_text(bench);
+    measure_cells(bench);
     measure_crowd(bench);
     measure_killed(bench);
     measure_locks(bench);
+    measure_rings(bench);
     if (bench.rows().empty()) give_up("no row has such a name");
     print_summary(bench);
     if (!options.json_path.empty()) write_json(bench);

@@ -21,12 +21,13 @@
 namespace comap {
 
 struct CellOptions {
-    std::uint32_t history = 0;   // how many values before the latest can be read; at most kCellHistoryMax
-    bool many_writers = false;   // each store takes a lock that survives its owner; else one handle at a time may store, without one
+    std::uint32_t history = 0;  // how many values before the latest can be read; at most kCellHistoryMax
+    std::uint32_t writers = 1;  // how many handles may store at a time; at most kCellWritersMax
     std::uint32_t mode = 0600;
     bool keep = false;
 };
 inline constexpr std::uint32_t kCellHistoryMax = 65'533;
+inline constexpr std::uint32_t kCellWritersMax = 64;
 
 // What is asked of a cell that is there already.
 struct CellOpenOptions : OpenOptions {
@@ -35,44 +36,136 @@ struct CellOpenOptions : OpenOptions {
 
 namespace internal {
 
-// Where the values are, for reading without a call.
-struct CellSlots {
-    const std::atomic<std::uint32_t>* change = nullptr;
-    std::byte* slots = nullptr;
-    std::uint32_t slot_mask = 0;
-    std::uint64_t slot_bytes = 0;
+struct RealMachine {
+    template <typename T>
+    using Atom = std::atomic<T>;
+};
 
+// Where the values of a cell are, and the steps that readers and a lone writer take without a call; sync/cell_word.hpp has the
+// rest. On a machine, so that the model test runs this very code.
+template <typename Machine>
+struct BasicCellSlots {
     using Word = std::uintptr_t;
+    using WordAtom = typename Machine::template Atom<Word>;
     static constexpr std::uint32_t kVersions = 0x7fff'ffffu;
+    static constexpr std::uint32_t kNextVersion = 2;  // of the change word: see sync/change_word.hpp
 
-    // The value of that version, if its slot was not written anew meanwhile. REQUIRES: out has size_bytes.
-    [[gnu::always_inline]] bool copy(std::uint32_t version, void* out, std::size_t size_bytes) const {
-        auto* const words = reinterpret_cast<Word*>(slots + (version & slot_mask) * slot_bytes);
-        auto* const target = static_cast<std::byte*>(out);
-        std::size_t done = 0;
-        for (; size_bytes - done >= sizeof(Word); done += sizeof(Word)) {
-            const Word word = std::atomic_ref(words[done / sizeof(Word)]).load(std::memory_order_relaxed);
-            std::memcpy(target + done, &word, sizeof word);
-        }
-        if (done < size_bytes) {
-            const Word word = std::atomic_ref(words[done / sizeof(Word)]).load(std::memory_order_relaxed);
-            std::memcpy(target + done, &word, size_bytes - done);
-        }
-        // SYNC cell.check: what was copied was loaded before the version is looked at again; pairs with cell.overwrite.
-        std::atomic_thread_fence(std::memory_order_acquire);
-        const std::uint32_t now = change->load(std::memory_order_relaxed) >> 1;
-        return ((now - version) & kVersions) < slot_mask;  // the writer works in the slot after the latest
-    }
+    typename Machine::template Atom<std::uint32_t>* change = nullptr;
+    WordAtom* words = nullptr;  // of all slots
+    typename Machine::template Atom<std::uint64_t>* directory = nullptr;  // several writers: version and slot of each value
+    std::uint32_t slot_mask = 0;   // slots of one writer, less one; the size of the directory, less one
+    std::uint32_t slot_count = 0;  // of all writers
+    std::uint64_t slot_words = 0;
 
     [[gnu::always_inline]] std::uint32_t version() const {
         return change->load(std::memory_order_acquire) >> 1;  // SYNC cell.read: pairs with change.publish
+    }
+
+    // The slot of that version's value. False: the directory says another version. With one writer it follows from the version.
+    [[gnu::always_inline]] bool find(std::uint32_t version, std::uint32_t& slot) const {
+        slot = version & slot_mask;
+        if (!directory) [[likely]] return true;
+        // Whoever has seen the version sees its entry, or a later one.
+        const std::uint64_t entry = directory[slot].load(std::memory_order_relaxed);
+        slot = static_cast<std::uint32_t>(entry >> 32);
+        return static_cast<std::uint32_t>(entry) == version && slot < slot_count;
+    }
+
+    // Whether what was copied of that version was not being written anew.
+    [[gnu::always_inline]] bool is_still_there(std::uint32_t version) const {
+        // SYNC cell.check: what was copied was loaded before the version is looked at again; pairs with cell.overwrite.
+        std::atomic_thread_fence(std::memory_order_acquire);
+        const std::uint32_t now = change->load(std::memory_order_relaxed) >> 1;
+        return ((now - version) & kVersions) < slot_mask;  // a writer works in a slot at least so old
+    }
+
+    // The value of that version, if it was there and its slot was not written anew meanwhile. REQUIRES: out has size_bytes.
+    [[gnu::always_inline]] bool copy(std::uint32_t version, void* out, std::size_t size_bytes) const {
+        std::uint32_t slot = 0;
+        if (!find(version, slot)) return false;
+        const WordAtom* const from = this->slot(slot);
+        auto* const target = static_cast<std::byte*>(out);
+        std::size_t done = 0;
+        for (; size_bytes - done >= sizeof(Word); done += sizeof(Word)) {
+            const Word word = from[done / sizeof(Word)].load(std::memory_order_relaxed);
+            std::memcpy(target + done, &word, sizeof word);
+        }
+        if (done < size_bytes) {
+            const Word word = from[done / sizeof(Word)].load(std::memory_order_relaxed);
+            std::memcpy(target + done, &word, size_bytes - done);
+        }
+        return is_still_there(version);
+    }
+
+    [[gnu::always_inline]] WordAtom* slot(std::uint32_t index) const { return words + index * slot_words; }
+
+    // Into a slot that nobody reads; a last part of a word is filled up with zeros.
+    [[gnu::always_inline]] void fill(WordAtom* to, const void* value, std::size_t size_bytes) const {
+        // SYNC cell.overwrite: the version that was seen before is seen by whoever sees any of the bytes below; pairs with cell.check.
+        std::atomic_thread_fence(std::memory_order_release);
+        const auto* const source = static_cast<const std::byte*>(value);
+        std::size_t done = 0;
+        for (; size_bytes - done >= sizeof(Word); done += sizeof(Word)) {
+            Word word;
+            std::memcpy(&word, source + done, sizeof word);
+            to[done / sizeof(Word)].store(word, std::memory_order_relaxed);
+        }
+        if (done == size_bytes) return;
+        Word word = 0;
+        std::memcpy(&word, source + done, size_bytes - done);
+        to[done / sizeof(Word)].store(word, std::memory_order_relaxed);
+    }
+
+    // The slot that the lone writer fills after that change word.
+    [[gnu::always_inline]] WordAtom* next_slot(std::uint32_t seen) const { return slot(((seen >> 1) + 1) & slot_mask); }
+
+    // The lone writer's store, if nobody sleeps on the cell. `seen`: the change word after his last store; `next`: next_slot of it.
+    // False: nothing is published, and nothing that a reader sees has changed.
+    [[gnu::always_inline]] bool store_unless_awaited(std::uint32_t seen, WordAtom* next, const void* value, std::size_t size_bytes) const {
+        fill(next, value, size_bytes);
+        // SYNC change.publish: the value is seen with the new version; pairs with change.seen.
+        return change->compare_exchange_strong(seen, seen + kNextVersion, std::memory_order_seq_cst, std::memory_order_relaxed);
+    }
+};
+using CellSlots = BasicCellSlots<RealMachine>;
+
+// The role of the lone writer, for storing without a call. In the process's own memory.
+struct CellRole {
+    std::atomic<std::uint32_t> taken{0};  // the count of forks when the handle took the role; 0: not taken, or each store has to wake
+    std::atomic<std::uint32_t> last{0};   // the change word after our last store, without the sleeper bit
+    std::atomic<CellSlots::WordAtom*> next{nullptr};  // the slot that follows from it: known beforehand, as the store waits for its address
+
+    [[gnu::always_inline]] void stored(const CellSlots& slots, std::uint32_t word) {
+        last.store(word, std::memory_order_relaxed);
+        next.store(slots.next_slot(word), std::memory_order_relaxed);
+    }
+};
+
+// The lone writer's role as his handle sees it.
+struct CellWriter {
+    CellRole* role = nullptr;
+    const std::uint32_t* forks = nullptr;               // counted up in every child of a fork
+    const std::atomic<std::uint32_t>* watch = nullptr;  // see sync/change_word.hpp
+
+    static constexpr std::uint32_t kArmed = 1;
+    static constexpr std::uint32_t kNone = ~0u;  // no version
+
+    // The version that was stored, if that could be done without a call.
+    [[gnu::always_inline]] std::uint32_t store_quickly(const CellSlots& slots, const void* value, std::size_t size_bytes, bool& is_watched) const {
+        if (!role || role->taken.load(std::memory_order_relaxed) != *forks) [[unlikely]] return kNone;
+        const std::uint32_t seen = role->last.load(std::memory_order_relaxed);
+        if (!slots.store_unless_awaited(seen, role->next.load(std::memory_order_relaxed), value, size_bytes)) [[unlikely]] return kNone;
+        // SYNC watch.look: the version is advanced before the watch word is read; pairs with watch.arm.
+        is_watched = (watch->load(std::memory_order_seq_cst) & kArmed) != 0;
+        role->stored(slots, seen + CellSlots::kNextVersion);
+        return (seen + CellSlots::kNextVersion) >> 1;
     }
 };
 
 }  // namespace internal
 
 // A cell whose record is known when the program runs: the value is its bytes. The const functions may be called by several
-// threads at once; storing in a cell that has not many writers is for one thread at a time.
+// threads at once; storing in a cell for one writer is for one thread at a time.
 class COMAP_API RawCell {
   public:
     RawCell();
@@ -92,7 +185,7 @@ class COMAP_API RawCell {
     bool was_created() const;
     const RecordType& type() const;          // as it is in the cell
     std::uint32_t history() const;           // how many values before the latest can be read
-    bool has_many_writers() const;
+    std::uint32_t writers() const;           // how many handles may store at a time
     Result<ObjectInfo> info() const;
     Result<void> set_keep(bool keep) const;
 
@@ -103,13 +196,14 @@ class COMAP_API RawCell {
     // The value that was the latest at that version. Errors: not_found (it is overwritten by now, or was not stored yet).
     Result<void> load_version(std::uint32_t version, std::span<std::byte> out) const;
 
-    // Makes these bytes the latest value; returns its version. The first store of a handle takes the writer's role, which the kernel
-    // takes back when the handle is closed or its process ends. With many writers: blocks on the others until the deadline; two
-    // seconds if there is none.
-    // Errors: busy (another handle has the role, or the deadline), permission_denied, invalid_argument (not the record's size).
+    // Makes these bytes the latest value; returns its version. The first store of a handle takes the role of a writer, which the
+    // kernel takes back when the handle is closed or its process ends; as many handles as the cell has writers can have one. Never
+    // waits for another writer, not for one that is stopped or killed in the middle either. Where others came first it begins again,
+    // until the deadline; two seconds if there is none.
+    // Errors: busy (others have the roles, or the deadline), permission_denied, invalid_argument (not the record's size).
     Result<std::uint32_t> store(std::span<const std::byte> value, std::optional<Deadline> deadline = {}) const;
 
-    // Lets another handle have the writer's role.
+    // Lets another handle have the role of a writer.
     void give_up_role() const;
 
     Result<std::uint32_t> version() const;
@@ -119,8 +213,13 @@ class COMAP_API RawCell {
 
     const std::shared_ptr<internal::Object>& object() const { return object_; }
     const internal::CellSlots& slots() const { return slots_; }
+    const internal::CellWriter& writer() const { return writer_; }
 
-    // For Cell<T>: runs change(value, context) on a copy of the latest value, alone among writers, and stores what it made of it.
+    // Of a cell for one writer: tells those who watch it by descriptor that a value was stored.
+    void tell_watchers() const;
+
+    // For Cell<T>: runs change(value, context) on a copy of the latest value and stores what it made of it, as one step: where
+    // another writer came between, it runs again, on the value that is the latest then.
     Result<std::uint32_t> update(void (*change)(std::byte* value, void* context), void* context, std::optional<Deadline> deadline = {}) const;
 
   private:
@@ -129,6 +228,7 @@ class COMAP_API RawCell {
     std::shared_ptr<internal::Object> object_;
     std::shared_ptr<Mapping> mapping_;
     internal::CellSlots slots_;
+    internal::CellWriter writer_;  // the role is in the mapping
 };
 
 // A cell of T's. As RawCell, with T for bytes.
@@ -164,11 +264,15 @@ class Cell {
         return raw_.load(std::as_writable_bytes(std::span(&out, 1)));
     }
 
-    Result<std::uint32_t> store(const T& value, std::optional<Deadline> deadline = {}) const {
+    [[gnu::always_inline]] Result<std::uint32_t> store(const T& value, std::optional<Deadline> deadline = {}) const {
+        bool is_watched = false;
+        const std::uint32_t version = raw_.writer().store_quickly(raw_.slots(), &value, sizeof(T), is_watched);
+        if (is_watched) [[unlikely]] raw_.tell_watchers();
+        if (version != internal::CellWriter::kNone) [[likely]] return version;
         return raw_.store(std::as_bytes(std::span(&value, 1)), deadline);
     }
 
-    // Changes the latest value by change(T&), as one step. Errors: as store.
+    // Changes the latest value by change(T&), as one step; with several writers it may be called several times. Errors: as store.
     template <typename Change>
         requires std::is_invocable_v<Change, T&>
     Result<std::uint32_t> update(Change&& change, std::optional<Deadline> deadline = {}) const {

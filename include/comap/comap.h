@@ -7,7 +7,8 @@
  * Every function that can fail returns a comap_code; then nothing was changed, out parameters included, and
  * comap_last_message() of the same thread says what was wrong and what to do. Strings are UTF-8. Sizes and offsets are bytes.
  * Names are "name" or "Local\name" (this user's), or "Global\name" (every user's): up to 240 bytes of UTF-8 without NUL and backslash.
- * Handles may be used by several threads at once, except that closing is the last use; a watcher is for one thread at a time.
+ * Handles may be used by several threads at once, except that closing is the last use; a watcher, a subscription, an item and a loan
+ * are for one thread at a time. An enum value that is none of its enum's is INVALID_ARGUMENT.
  * A thread inside comap must not be cancelled (pthread_cancel).
  * Unless it says otherwise, a function does not block for long, and is not safe in a signal handler. Since 0.1. */
 #ifndef COMAP_COMAP_H
@@ -32,9 +33,17 @@ typedef struct comap_mutex comap_mutex;
 typedef struct comap_event comap_event;
 typedef struct comap_semaphore comap_semaphore;
 typedef struct comap_cell comap_cell;
+typedef struct comap_channel comap_channel;
+typedef struct comap_subscription comap_subscription;
+typedef struct comap_queue comap_queue;
+typedef struct comap_item comap_item;
+typedef struct comap_loan comap_loan;
 
 /* A deadline that never comes. Others are nanoseconds of CLOCK_MONOTONIC; a past one (0) only looks. */
 #define COMAP_FOREVER UINT64_MAX
+
+/* For what waits for room in a channel or a queue: until its patience is over, which is an option of create. Elsewhere COMAP_FOREVER. */
+#define COMAP_DEFAULT_DEADLINE (UINT64_MAX - 1)
 
 typedef enum comap_access { COMAP_READ_ONLY = 0, COMAP_READ_WRITE = 1 } comap_access;
 
@@ -49,6 +58,8 @@ typedef enum comap_protection {
 typedef enum comap_wait_end {
     COMAP_CHANGED = 0,
     COMAP_ACQUIRED = 0,    /* what was waited for is the caller's */
+    COMAP_SENT = 0,        /* the message is in; with any other end nothing of it is */
+    COMAP_MESSAGE = 0,     /* there is a message */
     COMAP_TIMED_OUT = 1,
     COMAP_INTERRUPTED = 2, /* a signal was handled meanwhile */
     COMAP_ALONE = 3,       /* no other holder is left (if asked for) */
@@ -189,7 +200,7 @@ COMAP_API comap_code comap_text_set(const comap_text* text, const char* value, s
 COMAP_API comap_code comap_text_append(const comap_text* text, const char* value, size_t length_bytes, uint32_t* version);
 
 /* One whole value into the caller's buffer, without a NUL. On TOO_LONG *length_bytes is the length that is needed: with
- * the conversions below the only exception to "out parameters unchanged". `version` may be NULL. */
+ * the conversions below and comap_channel_publish_batch the only exception to "out parameters unchanged". `version` may be NULL. */
 COMAP_API comap_code comap_text_get(const comap_text* text, char* buffer, size_t buffer_bytes, size_t* length_bytes,
                                     uint32_t* version);
 COMAP_API comap_code comap_text_version(const comap_text* text, uint32_t* version);
@@ -212,9 +223,9 @@ typedef struct comap_cell_options {
     uint32_t mode;          /* permission bits; 0600 */
     uint32_t keep;          /* not 0: outlives its holders */
     uint32_t history;       /* how many values before the latest can be read */
-    uint32_t many_writers;  /* not 0: each store takes a lock; else one handle at a time may store */
+    uint32_t writers;       /* how many handles may store at a time: 1 to 64 */
 } comap_cell_options;
-#define COMAP_CELL_OPTIONS_INIT {sizeof(comap_cell_options), 0600, 0, 0, 0}
+#define COMAP_CELL_OPTIONS_INIT {sizeof(comap_cell_options), 0600, 0, 0, 1}
 
 /* The latest value of a record. `format` describes the record, as in PEP 3118: "<T{d:bid:d:ask:16s:symbol:}", always little-endian,
  * without implied padding. Opening with a format that differs is LAYOUT_MISMATCH, naming the first field that does; with NULL any cell
@@ -235,13 +246,172 @@ COMAP_API comap_code comap_cell_set_keep(comap_cell* cell, int keep);
 COMAP_API comap_code comap_cell_load(const comap_cell* cell, void* value, size_t size_bytes, uint32_t* version);
 /* The value that was the latest at that version. Errors: NOT_FOUND. */
 COMAP_API comap_code comap_cell_load_version(const comap_cell* cell, uint32_t version, void* value, size_t size_bytes);
-/* Makes it the latest value; `size_bytes` is the record's. For one thread at a time, unless the cell has many writers. Errors: BUSY
- * (another handle is the writer; or, with many writers, one does not finish for two seconds), PERMISSION_DENIED. `version` may be NULL. */
+/* Makes it the latest value; `size_bytes` is the record's. For one thread at a time, unless the cell has several writers. Never
+ * waits for another writer. Errors: BUSY (as many other handles are writers as may be; or for two seconds others always came first),
+ * PERMISSION_DENIED. `version` may be NULL. */
 COMAP_API comap_code comap_cell_store(const comap_cell* cell, const void* value, size_t size_bytes, uint32_t* version);
 COMAP_API void comap_cell_give_up_role(const comap_cell* cell);
 COMAP_API comap_code comap_cell_version(const comap_cell* cell, uint32_t* version);
 COMAP_API comap_code comap_cell_wait(const comap_cell* cell, uint32_t seen, uint64_t deadline_ns, comap_wait_for what, comap_wait_end* end);
 COMAP_API void comap_cell_close(comap_cell* cell);
+
+/* --- channels ----------------------------------------------------------------------------------------------------------- */
+
+typedef struct comap_channel_options {
+    size_t struct_size;
+    uint32_t mode;            /* permission bits; 0600 */
+    uint32_t keep;            /* not 0: outlives its holders */
+    uint32_t message_bytes;   /* the longest message, 1 to 2^27; of records: their size, whatever is said here */
+    uint32_t many_publishers; /* not 0: each publish takes a lock that survives its owner (64-bit programs); else one handle at a time may publish */
+    uint64_t capacity;        /* how many messages of that size are kept, at least */
+    uint64_t patience_ns;     /* how long a publish with COMAP_DEFAULT_DEADLINE waits; COMAP_FOREVER: without end */
+    uint32_t subscribers_waited_for; /* 0: publishers wait for nobody; else for up to so many subscribers, the most there can be; at most 32 */
+    uint32_t reserved;        /* 0 */
+} comap_channel_options;
+#define COMAP_CHANNEL_OPTIONS_INIT {sizeof(comap_channel_options), 0600, 0, 1024, 0, 1024, UINT64_C(2000000000), 0, 0}
+
+/* Where a subscriber begins: with the oldest message that is kept, the last one, or what is published from now on. */
+typedef enum comap_from { COMAP_FROM_OLDEST = 0, COMAP_FROM_LATEST = 1, COMAP_FROM_NEXT = 2 } comap_from;
+
+/* A stream of messages that every subscriber sees, whole and in order. Who reads too slowly misses messages and is told how many; or
+ * publishers wait for it (subscribers_waited_for). `format` as for cells: every message is such a record; NULL: messages are any bytes,
+ * and open takes any channel, whose format comap_channel_format() says ("": any bytes). `options` may be NULL. An existing channel keeps
+ * its own options. Errors: as for sections; INVALID_ARGUMENT (options out of range), LAYOUT_MISMATCH (no channel; another format). */
+COMAP_API comap_code comap_channel_create(comap_context* context, const char* name, const char* format, const comap_channel_options* options,
+                                          comap_channel** out);
+COMAP_API comap_code comap_channel_open(comap_context* context, const char* name, const char* format, const comap_open_options* options,
+                                        comap_channel** out);
+COMAP_API comap_code comap_channel_open_or_create(comap_context* context, const char* name, const char* format,
+                                                  const comap_channel_options* options, comap_channel** out);
+COMAP_API const char* comap_channel_name(const comap_channel* channel);   /* valid until the channel is closed */
+COMAP_API int comap_channel_was_created(const comap_channel* channel);
+COMAP_API const char* comap_channel_format(const comap_channel* channel); /* valid until the channel is closed; "": any bytes */
+COMAP_API uint32_t comap_channel_message_bytes(const comap_channel* channel);
+COMAP_API uint64_t comap_channel_ring_bytes(const comap_channel* channel); /* what its messages lie in */
+COMAP_API int comap_channel_has_many_publishers(const comap_channel* channel);
+COMAP_API uint32_t comap_channel_subscribers_waited_for(const comap_channel* channel);
+COMAP_API comap_code comap_channel_set_keep(comap_channel* channel, int keep);
+/* Messages published so far, by all. Does not block. Errors: CORRUPT. */
+COMAP_API comap_code comap_channel_published(const comap_channel* channel, uint64_t* count);
+
+/* Publishes one message. *end: SENT; or TIMED_OUT or INTERRUPTED, then it is not in. Blocks only where publishers wait for subscribers or
+ * for each other. In a channel for one publisher the first publish of a handle takes the publisher's role, until give_up_role, close or the
+ * process's end; then publishing is for one thread at a time. Errors, and then nothing is in: BUSY (another handle has the role), TOO_LONG,
+ * INVALID_ARGUMENT (not a record's size), PERMISSION_DENIED, CORRUPT. `message` may be NULL if size_bytes is 0. */
+COMAP_API comap_code comap_channel_publish(const comap_channel* channel, const void* message, size_t size_bytes, uint64_t deadline_ns,
+                                           comap_wait_end* end);
+/* Publishes `count` messages of message_bytes each, which lie one after the other; subscribers see all of them at once, or, of more than
+ * a quarter of the ring, part by part. *published: how many are in, also after an error; it may be NULL. *end, errors and threads as for
+ * publish; INVALID_ARGUMENT also for messages of 0 bytes. */
+COMAP_API comap_code comap_channel_publish_batch(const comap_channel* channel, const void* messages, uint32_t message_bytes, size_t count,
+                                                 uint64_t deadline_ns, uint64_t* published, comap_wait_end* end);
+/* Room in the channel itself for `count` messages of message_bytes, to be filled and published: see loans. *end as for publish; *out is set
+ * with ACQUIRED only. Errors: as publish; INVALID_ARGUMENT (no message; several of more than a quarter of the ring; or a loan of this
+ * handle is neither published nor given up). */
+COMAP_API comap_code comap_channel_loan(const comap_channel* channel, uint32_t message_bytes, uint32_t count, uint64_t deadline_ns,
+                                        comap_wait_end* end, comap_loan** out);
+/* Lets another handle publish. REQUIRES: no loan. */
+COMAP_API void comap_channel_give_up_role(const comap_channel* channel);
+/* REQUIRES: no loan. Its subscriptions stay. NULL is ignored. */
+COMAP_API void comap_channel_close(comap_channel* channel);
+
+/* One reader's place in the stream; it holds the object. For one thread at a time. Where publishers wait for it, it belongs to the process
+ * that made it: a forked child gets INVALID_ARGUMENT. A killed subscriber stops nobody. Errors: PERMISSION_DENIED (a read-only handle cannot
+ * be waited for), LIMIT_REACHED (publishers wait for as many as they can), INVALID_ARGUMENT (`from`), CORRUPT. */
+COMAP_API comap_code comap_channel_subscribe(const comap_channel* channel, comap_from from, comap_subscription** out);
+/* Copies the next message out. Blocks until there is one. *end: MESSAGE, TIMED_OUT or INTERRUPTED; the rest is set with MESSAGE only, and each
+ * may be NULL: its size; how many messages were overwritten before it could be read. Errors, and then the message stays: TOO_LONG
+ * (comap_channel_message_bytes() is always enough), CORRUPT. */
+COMAP_API comap_code comap_subscription_receive(comap_subscription* subscription, void* buffer, size_t buffer_bytes, uint64_t deadline_ns,
+                                                comap_wait_end* end, size_t* size_bytes, uint64_t* missed);
+/* The next message where it lies, read-only; the same again until release, which goes on to the next one. `missed` may be NULL. Where
+ * publishers do not wait it may be overwritten while it is looked at: then *whole is 0, what was read of it is worth nothing, and it counts
+ * as missed. Blocks and fails as receive. release does not block. */
+COMAP_API comap_code comap_subscription_borrow(comap_subscription* subscription, uint64_t deadline_ns, comap_wait_end* end, const void** bytes,
+                                               size_t* size_bytes, uint64_t* missed);
+COMAP_API comap_code comap_subscription_release(comap_subscription* subscription, int* whole);
+/* Blocks until there is a message: *end as for receive. */
+COMAP_API comap_code comap_subscription_wait(comap_subscription* subscription, uint64_t deadline_ns, comap_wait_end* end);
+COMAP_API uint64_t comap_subscription_missed_in_all(const comap_subscription* subscription);
+/* Of the next message, counted from 0, the channel's first. */
+COMAP_API uint64_t comap_subscription_number(const comap_subscription* subscription);
+/* NULL is ignored. */
+COMAP_API void comap_subscription_close(comap_subscription* subscription);
+
+/* --- queues ------------------------------------------------------------------------------------------------------------- */
+
+typedef struct comap_queue_options {
+    size_t struct_size;
+    uint32_t mode;          /* permission bits; 0600 */
+    uint32_t keep;          /* not 0: outlives its holders */
+    uint32_t message_bytes; /* the longest message, 1 to 2^27; of records: their size, whatever is said here */
+    uint32_t reserved;      /* 0 */
+    uint64_t capacity;      /* how many messages of that size it holds, at least */
+    uint64_t patience_ns;   /* how long a push with COMAP_DEFAULT_DEADLINE waits; COMAP_FOREVER: without end */
+} comap_queue_options;
+#define COMAP_QUEUE_OPTIONS_INIT {sizeof(comap_queue_options), 0600, 0, 1024, 0, 1024, UINT64_C(2000000000)}
+
+/* Work, each message of which one taker gets. `format`, `options` and errors as for channels. Any number of threads and processes may
+ * push and take; that needs a writable handle and a 64-bit program (else UNSUPPORTED). */
+COMAP_API comap_code comap_queue_create(comap_context* context, const char* name, const char* format, const comap_queue_options* options,
+                                        comap_queue** out);
+COMAP_API comap_code comap_queue_open(comap_context* context, const char* name, const char* format, const comap_open_options* options,
+                                      comap_queue** out);
+COMAP_API comap_code comap_queue_open_or_create(comap_context* context, const char* name, const char* format,
+                                                const comap_queue_options* options, comap_queue** out);
+COMAP_API const char* comap_queue_name(const comap_queue* queue);   /* valid until the queue is closed */
+COMAP_API int comap_queue_was_created(const comap_queue* queue);
+COMAP_API const char* comap_queue_format(const comap_queue* queue); /* valid until the queue is closed; "": any bytes */
+COMAP_API uint32_t comap_queue_message_bytes(const comap_queue* queue);
+COMAP_API uint64_t comap_queue_ring_bytes(const comap_queue* queue); /* what its messages lie in */
+COMAP_API comap_code comap_queue_set_keep(comap_queue* queue, int keep);
+/* Messages that wait, and messages that were taken and are not confirmed; either may be NULL. Errors: BUSY, PERMISSION_DENIED, CORRUPT. */
+COMAP_API comap_code comap_queue_counts(const comap_queue* queue, uint64_t* waiting, uint64_t* held);
+
+/* Adds a message. *end: SENT; or TIMED_OUT or INTERRUPTED, then it is not in. Blocks while the queue is full. Errors, and then it is not in:
+ * TOO_LONG, INVALID_ARGUMENT (not a record's size), PERMISSION_DENIED, CORRUPT. `message` may be NULL if size_bytes is 0. */
+COMAP_API comap_code comap_queue_push(const comap_queue* queue, const void* message, size_t size_bytes, uint64_t deadline_ns,
+                                      comap_wait_end* end);
+/* Room in the queue itself for a message: see loans. Other pushes wait meanwhile. *end as for push; *out is set with ACQUIRED only. Errors:
+ * as push; INVALID_ARGUMENT (this thread has a loan of this handle already). */
+COMAP_API comap_code comap_queue_loan(const comap_queue* queue, uint32_t size_bytes, uint64_t deadline_ns, comap_wait_end* end, comap_loan** out);
+/* Takes the next message and copies it out; nobody gets it again, also if this process dies at once. Blocks until there is one. *end: MESSAGE,
+ * TIMED_OUT or INTERRUPTED; the rest is set with MESSAGE only, and each may be NULL: its size; 1 if somebody took it before, and died or
+ * gave it back. Errors, and then the message stays: TOO_LONG (comap_queue_message_bytes() is always enough), PERMISSION_DENIED, CORRUPT. */
+COMAP_API comap_code comap_queue_pop(const comap_queue* queue, void* buffer, size_t buffer_bytes, uint64_t deadline_ns, comap_wait_end* end,
+                                     size_t* size_bytes, int* redelivered);
+/* Takes the next message and leaves it where it is until it is confirmed, given back, or its taker is dead: then another gets it. Blocks until
+ * there is one. *end: ACQUIRED, TIMED_OUT or INTERRUPTED; *out is set with ACQUIRED only. Errors: as pop; LIMIT_REACHED (32 handles take so). */
+COMAP_API comap_code comap_queue_take(const comap_queue* queue, uint64_t deadline_ns, comap_wait_end* end, comap_item** out);
+/* Blocks until there is a message: *end as for pop. Takes nothing: another may be faster. */
+COMAP_API comap_code comap_queue_wait(const comap_queue* queue, uint64_t deadline_ns, comap_wait_end* end);
+/* REQUIRES: no loan. Its items stay. NULL is ignored. */
+COMAP_API void comap_queue_close(comap_queue* queue);
+
+/* A message that was taken, where it lies; it holds the object. Valid until it is confirmed or given back. */
+COMAP_API const void* comap_item_bytes(const comap_item* item);
+COMAP_API size_t comap_item_size(const comap_item* item);
+COMAP_API uint32_t comap_item_takings(const comap_item* item); /* how often it was taken, this time included; more than 65535 are 65535 */
+/* The work is done: nobody gets it again. COMAP_OK ends the item; after an error it is still there, to be tried again or given back. Errors:
+ * NOT_OWNER (it is not held by this process: it has forked since, or somebody wrote over the queue), BUSY (a process that was stopped holds
+ * the takers' lock), CORRUPT. Waits for other takers, no longer than the queue's patience. */
+COMAP_API comap_code comap_item_confirm(comap_item* item);
+/* Another gets it, before those that wait. Ends the item in any case; after BUSY the message goes back when this handle of the queue and its other
+ * items have ended. Errors: as confirm. NULL is ignored. */
+COMAP_API comap_code comap_item_give_back(comap_item* item);
+
+/* --- loans -------------------------------------------------------------------------------------------------------------- */
+
+/* Room for messages in the channel or queue, to be filled and published, without a copy. What is in it first is undefined. The handle that
+ * it is of must not be closed before. Where several may send, the others wait meanwhile, and only the thread that has it may end it. */
+COMAP_API void* comap_loan_bytes(const comap_loan* loan, uint32_t index); /* of the message of that index; NULL if there is none */
+COMAP_API uint32_t comap_loan_size(const comap_loan* loan);               /* of each message, as it was asked for */
+COMAP_API uint32_t comap_loan_count(const comap_loan* loan);
+/* Publishes the messages. size_bytes: their size; a single message that is no record may be shorter than was asked for. Does not block.
+ * COMAP_OK ends the loan; after INVALID_ARGUMENT (another size) it is still there. */
+COMAP_API comap_code comap_loan_publish(comap_loan* loan, uint32_t size_bytes);
+/* Ends the loan; nothing was published. NULL is ignored. */
+COMAP_API void comap_loan_give_up(comap_loan* loan);
 
 /* --- mutexes, events, semaphores ------------------------------------------------------------------------------------------ */
 
@@ -329,6 +499,8 @@ typedef struct comap_waitable {
     const comap_section* section; /* ready when its version is not `seen` */
     const comap_text* text;       /* the same */
     const comap_cell* cell;       /* the same */
+    comap_subscription* subscription; /* ready when there is a message; takes nothing */
+    const comap_queue* queue;         /* the same; another may be faster to take it */
     uint32_t seen;
     uint32_t reserved;            /* 0 */
 } comap_waitable;
@@ -354,6 +526,10 @@ COMAP_API comap_code comap_watcher_add_text(comap_watcher* watcher, const comap_
 COMAP_API comap_code comap_watcher_add_event(comap_watcher* watcher, const comap_event* event, uint64_t tag);
 COMAP_API comap_code comap_watcher_add_semaphore(comap_watcher* watcher, const comap_semaphore* semaphore, uint64_t tag);
 COMAP_API comap_code comap_watcher_add_cell(comap_watcher* watcher, const comap_cell* cell, uint64_t tag, uint32_t seen);
+/* Reported when there is a message; nothing is taken. Then receive or take with deadline 0 until that times out. A subscription or queue
+ * must be removed before it is closed. Errors: also UNSUPPORTED (membarrier(2), Linux 4.16, is missing or refused). */
+COMAP_API comap_code comap_watcher_add_subscription(comap_watcher* watcher, comap_subscription* subscription, uint64_t tag);
+COMAP_API comap_code comap_watcher_add_queue(comap_watcher* watcher, const comap_queue* queue, uint64_t tag);
 COMAP_API comap_code comap_watcher_remove(comap_watcher* watcher, uint64_t tag);
 /* The next change: *found = 1, its tag and version; or *found = 0. Does not block. */
 COMAP_API comap_code comap_watcher_next(comap_watcher* watcher, int* found, uint64_t* tag, uint32_t* version);

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <comap/cell.hpp>
+#include <comap/channel.hpp>
 #include <comap/context.hpp>
 #include <comap/deadline.hpp>
 #include <comap/error.hpp>
 #include <comap/event.hpp>
 #include <comap/guarded.hpp>
 #include <comap/mutex.hpp>
+#include <comap/queue.hpp>
 #include <comap/record.hpp>
 #include <comap/section.hpp>
 #include <comap/semaphore.hpp>

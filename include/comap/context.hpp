@@ -25,10 +25,10 @@ enum class Kind : std::uint32_t { section = 1, mutex = 2, event = 3, semaphore =
 inline constexpr std::size_t kNameBytesMax = 240;
 
 // What the body of a section holds.
-enum class Layout : std::uint32_t { bytes = 0, text = 1, cell = 2 };
+enum class Layout : std::uint32_t { bytes = 0, text = 1, cell = 2, channel = 3, queue = 4 };
 
 COMAP_API std::string_view kind_name(Kind kind) noexcept;      // "section"
-COMAP_API std::string_view layout_name(Layout layout) noexcept;  // "bytes", "text", "cell"
+COMAP_API std::string_view layout_name(Layout layout) noexcept;  // "bytes", "text", "cell", "channel", "queue"
 
 // Local: this user's objects. Global: every user's, as far as each object's mode allows.
 enum class Scope : std::uint8_t { local, global };
@@ -54,9 +54,11 @@ struct ObjectInfo {
     std::uint64_t device = 0;       // of the object's file: what /proc shows for its holders
     std::uint64_t inode = 0;
     std::uint64_t text_capacity_bytes = 0;  // texts only
-    std::string record_format;              // cells only: see <comap/record.hpp>. Anybody who may write wrote it
-    std::uint64_t record_bytes = 0;         // cells only
-    std::uint32_t slot_count = 0;           // cells only
+    std::string record_format;              // cells, and channels and queues of records: see <comap/record.hpp>. Anybody who may write wrote it
+    std::uint64_t record_bytes = 0;         // the same
+    std::uint32_t slot_count = 0;           // cells: of values; channels: subscribers that publishers wait for, at most
+    std::uint64_t message_bytes = 0;        // channels and queues: of the longest message
+    bool has_many_writers = false;          // cells, channels: several handles may write at a time
     std::string file;               // path of the backing file, or empty
     std::uint64_t file_offset = 0;
 

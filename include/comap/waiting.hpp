@@ -17,10 +17,13 @@ namespace comap {
 class Event;
 class Mutex;
 class RawCell;
+class RawQueue;
+class RawSubscription;
 class Semaphore;
 class Text;
 namespace internal {
 class SyncCore;
+struct WaitHooks;
 }
 
 // None of these is an error.
@@ -40,17 +43,23 @@ class COMAP_API Waitable {
     Waitable(const Section& section, std::uint32_t seen);  // ready when the version is not `seen`
     Waitable(const Text& text, std::uint32_t seen);
     Waitable(const RawCell& cell, std::uint32_t seen);
+    Waitable(RawSubscription& subscription);  // ready when there is a message; takes nothing
+    Waitable(const RawQueue& queue);          // the same; another may be faster to take it
 
     internal::SyncCore* core() const { return core_; }
     const internal::Object* object() const { return object_; }
     std::uint32_t seen() const { return seen_; }
     Access access() const { return access_; }
+    const internal::WaitHooks* hooks() const { return hooks_; }
+    void* data() const { return data_; }
 
   private:
     internal::SyncCore* core_ = nullptr;
     const internal::Object* object_ = nullptr;
     std::uint32_t seen_ = 0;
     Access access_ = Access::read_only;
+    const internal::WaitHooks* hooks_ = nullptr;
+    void* data_ = nullptr;
 };
 
 struct Waited {

@@ -7,7 +7,9 @@
 #include <optional>
 
 #include <comap/cell.hpp>
+#include <comap/channel.hpp>
 #include <comap/event.hpp>
+#include <comap/queue.hpp>
 #include <comap/section.hpp>
 #include <comap/semaphore.hpp>
 #include <comap/text.hpp>
@@ -45,6 +47,11 @@ class COMAP_API Watcher {
     // (A mutex belongs to a thread, not to an event loop.) Errors: also invalid_argument (one that lies inside a section).
     Result<void> add(const Event& event, std::uint64_t tag);
     Result<void> add(const Semaphore& semaphore, std::uint64_t tag);
+
+    // Watches for messages. The subscription must stay where it is in memory until it is removed; when it is reported, receive with
+    // Deadline::passed() until that times out. Errors: also unsupported (membarrier(2), Linux 4.16, is missing).
+    Result<void> add(RawSubscription& subscription, std::uint64_t tag);
+    Result<void> add(const RawQueue& queue, std::uint64_t tag);
     Result<void> remove(std::uint64_t tag);
 
     // The next change, or nothing. Does not block. Call until it returns nothing; several changes of one object may be

@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C ABI: check arguments, call, translate the error. Nothing else.
-#include <comap/comap.h>
+#include "capi/capi.hpp"
 
 #include <algorithm>
-#include <cstring>
-#include <new>
 #include <span>
 #include <string>
 #include <vector>
 
-#include <comap/comap.hpp>
-
-#include "base/error.hpp"
-
-struct comap_context {
-    comap::Context context;
-};
 struct comap_section {
     comap::Section section;
 };
@@ -43,6 +34,7 @@ struct comap_semaphore {
 
 namespace {
 
+using namespace comap::capi;
 using comap::Code;
 using comap::Error;
 using comap::Result;
@@ -50,66 +42,6 @@ using comap::Result;
 Error& last_error() {
     static thread_local Error error;
     return error;
-}
-
-comap_code report(Error error) {
-    const auto code = static_cast<comap_code>(error.code);
-    last_error() = std::move(error);
-    return code;
-}
-
-comap_code bad_argument(const char* what) {
-    return report(Error{Code::invalid_argument, 0, "", std::string(what) + " must not be NULL"});
-}
-
-// Thrown out of the translation of arguments; guarded() makes the answer of it.
-struct BadStruct {};
-
-// No exception passes the C boundary; only memory can run out in here.
-template <typename Call>
-comap_code guarded(const Call& call) noexcept {
-    try {
-        return call();
-    } catch (const BadStruct&) {
-        return report(Error{Code::invalid_argument, 0, "", "the struct_size of an option struct is not one that this library knows; initialise the struct with its _INIT macro"});
-    } catch (const std::bad_alloc&) {
-        return report(Error{Code::no_space, 0, "", "out of memory"});
-    } catch (const std::exception& unexpected) {
-        return report(Error{Code::os_error, 0, "", unexpected.what()});
-    }
-}
-
-// Hands out a new handle, or the error.
-template <typename Handle, typename Value>
-comap_code give(Result<Value> made, Handle** out) {
-    if (!made) return report(std::move(made).error());
-    *out = new Handle{std::move(*made)};
-    return COMAP_OK;
-}
-
-// Stores a value, or reports the error.
-template <typename Value, typename Out>
-comap_code store(Result<Value> value, Out* out) {
-    if (!value) return report(std::move(value).error());
-    if (out) *out = static_cast<Out>(*value);
-    return COMAP_OK;
-}
-
-comap_code done(Result<void> result) { return result ? COMAP_OK : report(std::move(result).error()); }
-
-comap::Context& context_of(comap_context* context) { return context ? context->context : comap::Context::standard(); }
-
-comap::Access access_of(comap_access access) {
-    return access == COMAP_READ_ONLY ? comap::Access::read_only : comap::Access::read_write;
-}
-
-// The caller's struct may be of an older version: what it does not have keeps its default. Throws BadStruct if it says no size.
-template <typename Options>
-Options complete(const Options* given, const Options& defaults) {
-    Options options = defaults;
-    if (given && (given->struct_size < sizeof given->struct_size || given->struct_size > sizeof options)) throw BadStruct();
-    if (given) std::memcpy(&options, given, given->struct_size);
-    return options;
 }
 
 comap::CreateOptions create_options(const comap_create_options* given) {
@@ -122,15 +54,6 @@ comap::CreateOptions create_options(const comap_create_options* given) {
     options.file_offset = from.file_offset;
     options.access = access_of(from.access);
     if (from.initial) options.initial = {static_cast<const std::byte*>(from.initial), from.initial_bytes};
-    return options;
-}
-
-comap::OpenOptions open_options(const comap_open_options* given) {
-    const comap_open_options from = complete(given, comap_open_options COMAP_OPEN_OPTIONS_INIT);
-    comap::OpenOptions options;
-    options.access = access_of(from.access);
-    if (from.check_owner != 0) options.owner_uid = from.owner_uid;
-    options.file = from.file ? from.file : "";
     return options;
 }
 
@@ -150,7 +73,7 @@ comap::ViewOptions view_options(const comap_view_options* given) {
     options.size_bytes = from.size;
     options.prefault = from.prefault != 0;
     options.huge_pages = from.huge_pages != 0;
-    switch (from.protection) {
+    switch (number_of(from.protection)) {
         case COMAP_VIEW_AS_OPENED:
             break;
         case COMAP_VIEW_READ_ONLY:
@@ -162,6 +85,8 @@ comap::ViewOptions view_options(const comap_view_options* given) {
         case COMAP_VIEW_COPY_ON_WRITE:
             options.protection = comap::Protection::copy_on_write;
             break;
+        default:
+            throw BadEnum{"comap_protection"};
     }
     return options;
 }
@@ -180,10 +105,19 @@ comap_wait_end wait_end(comap::Wait end) {
     return COMAP_CHANGED;
 }
 
+comap::WaitFor wait_for_of(const comap_wait_for& what) {
+    switch (number_of(what)) {
+        case COMAP_WAIT_CHANGE:
+            return comap::WaitFor::change;
+        case COMAP_WAIT_CHANGE_OR_ALONE:
+            return comap::WaitFor::change_or_alone;
+    }
+    throw BadEnum{"comap_wait_for"};
+}
+
 template <typename Handle>
-comap_code wait_on(const Handle& handle, std::uint32_t seen, std::uint64_t deadline_ns, comap_wait_for what, comap_wait_end* end) {
-    const auto wait_for = what == COMAP_WAIT_CHANGE_OR_ALONE ? comap::WaitFor::change_or_alone : comap::WaitFor::change;
-    const auto ended = handle.wait(seen, comap::Deadline::at_ns(deadline_ns), wait_for);
+comap_code wait_on(const Handle& handle, std::uint32_t seen, std::uint64_t deadline_ns, const comap_wait_for& what, comap_wait_end* end) {
+    const auto ended = handle.wait(seen, comap::Deadline::at_ns(deadline_ns), wait_for_of(what));
     if (!ended) return report(ended.error());
     *end = wait_end(*ended);
     return COMAP_OK;
@@ -226,14 +160,15 @@ comap_code store_end(const Result<comap::Acquired>& ended, comap_wait_end* end) 
 
 comap::CellOptions cell_options(const comap_cell_options* given) {
     const comap_cell_options from = complete(given, comap_cell_options COMAP_CELL_OPTIONS_INIT);
-    return {from.history, from.many_writers != 0, from.mode, from.keep != 0};
+    return {from.history, from.writers, from.mode, from.keep != 0};
 }
 
 comap::CellOpenOptions cell_open_options(const comap_open_options* given) { return comap::CellOpenOptions{open_options(given)}; }
 
 // Appends the entry that the caller means; false if it is not exactly one.
 bool add_waitable(const comap_waitable& given, std::vector<comap::Waitable>& list) {
-    const int count = (given.mutex ? 1 : 0) + (given.event ? 1 : 0) + (given.semaphore ? 1 : 0) + (given.section ? 1 : 0) + (given.text ? 1 : 0) + (given.cell ? 1 : 0);
+    const int count = (given.mutex ? 1 : 0) + (given.event ? 1 : 0) + (given.semaphore ? 1 : 0) + (given.section ? 1 : 0) + (given.text ? 1 : 0) +
+                      (given.cell ? 1 : 0) + (given.subscription ? 1 : 0) + (given.queue ? 1 : 0);
     if (count != 1) return false;
     if (given.mutex) list.emplace_back(given.mutex->handle);
     if (given.event) list.emplace_back(given.event->handle);
@@ -241,6 +176,8 @@ bool add_waitable(const comap_waitable& given, std::vector<comap::Waitable>& lis
     if (given.section) list.emplace_back(given.section->section, given.seen);
     if (given.text) list.emplace_back(given.text->text, given.seen);
     if (given.cell) list.emplace_back(given.cell->cell, given.seen);
+    if (given.subscription) list.emplace_back(given.subscription->handle);
+    if (given.queue) list.emplace_back(given.queue->handle);
     return true;
 }
 
@@ -271,8 +208,11 @@ comap_code copy_out(const Result<String>& from, Unit* target, std::size_t capaci
 
 }  // namespace
 
-#define COMAP_NEED(pointer) \
-    if (!(pointer)) return guarded([] { return bad_argument(#pointer); })
+comap_code comap::capi::report(Error error) {
+    const auto code = static_cast<comap_code>(error.code);
+    last_error() = std::move(error);
+    return code;
+}
 
 extern "C" {
 
@@ -798,6 +738,18 @@ comap_code comap_watcher_add_cell(comap_watcher* watcher, const comap_cell* cell
     COMAP_NEED(watcher);
     COMAP_NEED(cell);
     return guarded([&] { return done(watcher->watcher.add(cell->cell, tag, seen)); });
+}
+
+comap_code comap_watcher_add_subscription(comap_watcher* watcher, comap_subscription* subscription, uint64_t tag) {
+    COMAP_NEED(watcher);
+    COMAP_NEED(subscription);
+    return guarded([&] { return done(watcher->watcher.add(subscription->handle, tag)); });
+}
+
+comap_code comap_watcher_add_queue(comap_watcher* watcher, const comap_queue* queue, uint64_t tag) {
+    COMAP_NEED(watcher);
+    COMAP_NEED(queue);
+    return guarded([&] { return done(watcher->watcher.add(queue->handle, tag)); });
 }
 
 comap_code comap_watcher_remove(comap_watcher* watcher, uint64_t tag) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The body of a cell is a power of two of slots. The value of version v lies in slot v mod their number; a writer, alone, writes the
-// next slot and then advances the object's version: that is the one step that makes it the value. A reader takes the slot of the
-// current version, copies it, and looks at the version again: the slot is written next when the version is that many less one
-// further. A writer that dies has written into a slot that no version has reached.
+// The body of a cell is a power of two of slots; of one for several writers, a directory and so many slots for each writer. How
+// values are stored and loaded is in sync/cell_word.hpp and <comap/cell.hpp>; here are the roles: who may store.
 #include <comap/cell.hpp>
 
 #include <algorithm>
@@ -15,15 +13,16 @@
 #include "base/error.hpp"
 #include "object/object.hpp"
 #include "os/robust_list.hpp"
-#include "sync/robust_lock.hpp"
+#include "sync/cell_word.hpp"
 
 namespace comap {
 namespace {
 
 using namespace internal;
 
-constexpr std::uint64_t kRoleByte = 1;  // of the object's file: its write lock is the writer's role
+constexpr std::uint64_t kRoleByte = 1;  // of the object's file: its write lock is the lone writer's role; the next are those of several
 constexpr std::uint32_t kReadAttemptsMax = 64;
+constexpr std::uint32_t kStoreAttemptsMin = 16;  // whatever the deadline: none of them waits, and one may be spent on helping another
 
 tl::unexpected<Error> closed() { return fail(Code::invalid_argument, 0, "", "this cell handle is closed"); }
 
@@ -31,13 +30,16 @@ Result<NewObject> new_cell(std::string_view name, const RecordType& type, const 
     if (type.size_bytes() == 0) return fail(Code::invalid_argument, 0, name, "the cell '", shown(name), "' needs the description of its record");
     if (options.history > kCellHistoryMax)
         return fail(Code::invalid_argument, 0, name, "the cell '", shown(name), "' cannot keep a history of ", options.history, " values; at most ", kCellHistoryMax);
+    if (options.writers == 0 || options.writers > kCellWritersMax)
+        return fail(Code::invalid_argument, 0, name, "the cell '", shown(name), "' cannot have ", options.writers, " writers; from 1 to ", kCellWritersMax);
     NewObject wanted;
     wanted.layout = Layout::cell;
     wanted.capacity_bytes = type.size_bytes();
     wanted.slot_count = std::max(kCellSlotsMin, std::bit_ceil(options.history + 3));  // the latest, the next, and one that may be overwritten while read
-    wanted.size_bytes = wanted.slot_count * cell_slot_bytes(type.size_bytes());
+    wanted.writer_count = options.writers > 1 ? options.writers : 0;
+    wanted.size_bytes = cell_body_bytes(type.size_bytes(), wanted.slot_count, wanted.writer_count);
     wanted.format = type.format();
-    wanted.flags = options.many_writers ? kFlagManyWriters : 0;
+    wanted.flags = options.writers > 1 ? kFlagManyWriters : 0;
     wanted.options.mode = options.mode;
     wanted.options.keep = options.keep;
     return wanted;
@@ -45,22 +47,33 @@ Result<NewObject> new_cell(std::string_view name, const RecordType& type, const 
 
 Deadline patience() { return Deadline::after(std::chrono::seconds(2)); }
 
-using Word = CellSlots::Word;
-
-// Into a slot that nobody reads; a last part of a word is filled up with zeros. REQUIRES: target is aligned.
-[[gnu::always_inline]] inline void copy_in(std::byte* target, const std::byte* source, std::size_t size_bytes) {
-    auto* const words = reinterpret_cast<Word*>(target);
-    std::size_t done = 0;
-    for (; size_bytes - done >= sizeof(Word); done += sizeof(Word)) {
-        Word word;
-        std::memcpy(&word, source + done, sizeof word);
-        std::atomic_ref(words[done / sizeof(Word)]).store(word, std::memory_order_relaxed);
+// Threads of this process that store by the same handle come one after the other. A forked child is not delayed by a thread that
+// only its parent has: what that protects, the role, the child does not have either.
+class ThreadLock {
+  public:
+    void lock() {
+        const std::uint32_t mine = os::fork_generation * 2;
+        std::uint32_t seen = 0;
+        // SYNC cell.thread_next: what the last thread did is seen by the next; pairs with cell.thread_done.
+        if (word_.compare_exchange_strong(seen, mine, std::memory_order_acquire, std::memory_order_relaxed)) [[likely]] return;
+        for (;;) {
+            if ((seen | kSleeping) != (mine | kSleeping)) {
+                if (word_.compare_exchange_strong(seen, mine | kSleeping, std::memory_order_acquire, std::memory_order_relaxed)) return;
+            } else if (seen == (mine | kSleeping) || word_.compare_exchange_strong(seen, mine | kSleeping, std::memory_order_relaxed, std::memory_order_relaxed)) {
+                word_.wait(mine | kSleeping, std::memory_order_relaxed);
+                seen = word_.load(std::memory_order_relaxed);
+            }
+        }
     }
-    if (done == size_bytes) return;
-    Word word = 0;
-    std::memcpy(&word, source + done, size_bytes - done);
-    std::atomic_ref(words[done / sizeof(Word)]).store(word, std::memory_order_relaxed);
-}
+    void unlock() {
+        // SYNC cell.thread_done: pairs with cell.thread_next.
+        if ((word_.exchange(0, std::memory_order_seq_cst) & kSleeping) != 0) word_.notify_one();
+    }
+
+  private:
+    static constexpr std::uint32_t kSleeping = 1;
+    std::atomic<std::uint32_t> word_{0};  // twice the count of forks of whose thread has it, and whether others may sleep; 0: free
+};
 
 }  // namespace
 
@@ -71,114 +84,116 @@ struct RawCell::Mapping {
     RecordType type;
     HeaderPage* page = nullptr;
     os::Mapping map;
-    std::mutex mutex;  // role, lock
-    os::Fd role;       // an open file with the write lock on kRoleByte; closed in the child of a fork
+    CellWords<os::Machine> words;
+    CellRole alone;  // of one writer
+    ThreadLock storing;  // several writers: place and its slots' turns
+    CellPlace<os::Machine> place;
+
+    std::mutex mutex;  // role
+    os::Fd role;       // an open file with the write lock on role_byte; closed in the child of a fork
+    std::uint64_t role_byte = 0;
     std::atomic<std::uint32_t> role_generation{0};  // of forks, when it was taken; 0: not taken
-    std::optional<RobustLock> lock;  // attached at the first store, with many writers
-    std::atomic<RobustLock*> attached{nullptr};
 
     bool has_role() const { return role_generation.load(std::memory_order_relaxed) == os::fork_generation; }
+    bool is_for_one() const { return words.slots.directory == nullptr; }
+    CellWriter writer() { return {&alone, &os::fork_generation, &page->change.watch}; }
 
+    // Takes the first role that is free. Errors: busy (others have all).
+    Result<void> lock_role(const os::Fd& own) {
+        const std::uint64_t first = is_for_one() ? kRoleByte : kRoleByte + 1;
+        const std::uint64_t count = is_for_one() ? 1 : object->header().writer_count;
+        for (role_byte = first; role_byte < first + count; ++role_byte) {
+            const auto locked = os::try_write_lock(own.number(), role_byte);
+            if (!locked)
+                return fail(code_of(locked.error()), locked.error(), object->name(), "the writer's role in the cell '", shown(object->name()), "' cannot be had: ", os_text(locked.error()));
+            if (*locked) return {};
+        }
+        if (is_for_one())
+            return fail(Code::busy, 0, object->name(), "the cell '", shown(object->name()),
+                        "' has a writer, and only one at a time may store in it; end that one, or create the cell for several writers");
+        return fail(Code::busy, 0, object->name(), "the cell '", shown(object->name()), "' has ", count,
+                    " writers, and no more at a time may store in it; end one, or create the cell for more");
+    }
+
+    // REQUIRES: one thread at a time, which for several writers `storing` sees to.
     Result<void> take_role() {
+        if (has_role()) [[likely]] return {};
         const os::NoForkScope no_fork;  // a child must not keep an open file with the lock
         const std::lock_guard guard(mutex);
-        if (has_role()) return {};
         role.release();  // a parent's, that was closed when we were forked
         auto own = os::reopen(object->descriptor(), true);
         if (!own) return fail(code_of(own.error()), own.error(), object->name(), "the cell '", shown(object->name()), "' cannot be written: ", os_text(own.error()));
-        const auto locked = os::try_write_lock(own->number(), kRoleByte);
-        if (!locked)
-            return fail(code_of(locked.error()), locked.error(), object->name(), "the writer's role in the cell '", shown(object->name()), "' cannot be had: ", os_text(locked.error()));
-        if (!*locked)
-            return fail(Code::busy, 0, object->name(), "the cell '", shown(object->name()),
-                        "' has a writer, and only one at a time may store in it; end that one, or create the cell for many writers");
+        COMAP_TRY(lock_role(*own));
+        if (is_for_one()) alone.stored(words.slots, current_version(page->change) * kOneVersion);
+        else place.take(words, static_cast<std::uint32_t>(role_byte - kRoleByte - 1));
         role = std::move(*own);
         os::keep_from_children(role.number());
         role_generation.store(os::fork_generation, std::memory_order_relaxed);
+        if (is_for_one() && !words.always_wakes) alone.taken.store(os::fork_generation, std::memory_order_relaxed);
         return {};
     }
 
     void drop_role() {
+        const std::lock_guard no_store(storing);
         const os::NoForkScope no_fork;
         const std::lock_guard guard(mutex);
+        alone.taken.store(0, std::memory_order_relaxed);
         if (has_role()) {
             os::forget_for_children(role.number());
-            os::release_lock(role.number(), kRoleByte);
+            os::release_lock(role.number(), role_byte);
             role.reset();
         }
         role.release();
         role_generation.store(0, std::memory_order_relaxed);
     }
-    Result<RobustLock*> writer_lock() {
-        if (RobustLock* const known = attached.load(std::memory_order_acquire)) return known;  // SYNC cell.lock_use: pairs with cell.lock_made
-        const os::NoForkScope no_fork;  // before the mutex, as everywhere here
-        const std::lock_guard guard(mutex);
-        if (!lock) {
-            auto made = RobustLock::attach(object->descriptor(), 0);
-            if (!made)
-                return fail(code_of(made.error()), made.error(), object->name(), "the cell '", shown(object->name()),
-                            "' cannot be written by this program: its lock needs a 64-bit program, glibc and 4 KiB pages (", os_text(made.error()), ")");
-            lock.emplace(std::move(*made));
-        }
-        // SYNC cell.lock_made: complete before others find it; pairs with cell.lock_use.
-        attached.store(&*lock, std::memory_order_release);
-        return &*lock;
-    }
 
-    Result<void> lock_writers(Deadline deadline) {
-        COMAP_GET(RobustLock* const writers, writer_lock());
-        Ended end = writers->lock(deadline);
-        while (end == Ended::interrupted) end = writers->lock(deadline);
-        // An owner that died left at worst a slot half written that no version has reached.
-        if (end == Ended::acquired || end == Ended::acquired_abandoned) return {};
-        if (end == Ended::corrupt) return fail(Code::corrupt, 0, object->name(), "the cell '", shown(object->name()), "' is damaged: its lock word was overwritten");
-        return fail(Code::busy, 0, object->name(), "the cell '", shown(object->name()),
-                    "' is being written by a process that does not finish (is it stopped?); try again, or end that process");
-    }
-
-    std::byte* slot(std::uint32_t version) const {
-        const std::uint32_t mask = object->header().slot_count - 1;
-        return static_cast<std::byte*>(map.address()) + (version & mask) * cell_slot_bytes(object->header().capacity_bytes);
-    }
-
-    // REQUIRES: alone among writers. fill(target) writes the value.
-    template <typename Fill>
-    Result<std::uint32_t> store_next(const Fill& fill) {
-        const std::uint32_t next = (current_version(page->change) + 1) & kVersionMask;
-        // SYNC cell.overwrite: the versions so far are seen by whoever sees any of the bytes below; pairs with cell.check.
-        std::atomic_thread_fence(std::memory_order_release);
-        fill(slot(next));
-        COMAP_TRY(object->publish());
-        return next;
-    }
-
-    // Runs `store` alone among writers.
-    template <typename Store>
-    Result<std::uint32_t> alone(std::optional<Deadline> deadline, const Store& store) {
+    Result<void> prepare_to_store() {
         COMAP_TRY(object->require_writable("written"));
-        if (!object->header().has(kFlagManyWriters)) {
-            COMAP_TRY(take_role());
-            return store();
+        if (is_for_one()) return take_role();
+        const std::lock_guard guard(storing);
+        return take_role();
+    }
+
+    // REQUIRES: has_role(), of a cell for one writer.
+    std::uint32_t store_next(const void* value) {
+        bool is_watched = false;
+        const std::uint32_t quick = writer().store_quickly(words.slots, value, words.record_bytes, is_watched);
+        if (is_watched) internal::tell_watchers(words);
+        if (quick != CellWriter::kNone) return quick;
+        const std::uint32_t version = store_alone(words, alone.last, value);
+        alone.stored(words.slots, version * kOneVersion);
+        return version;
+    }
+
+    // Several writers. `after`: the version that the value was made from, if any. Overtaken: another is the latest by now.
+    Result<CellStored> store_among(const void* value, const std::uint32_t* after, Deadline deadline, std::uint32_t& version) {
+        const std::lock_guard guard(storing);
+        COMAP_TRY(take_role());
+        CellPlace<os::Machine>::Store store(place, words, value);
+        for (std::uint32_t attempt = 1;; ++attempt) {
+            const CellStored end = store.attempt(after, version);
+            if (end != CellStored::again) return end;
+            if (attempt >= kStoreAttemptsMin && deadline.is_over()) return CellStored::again;
         }
-        COMAP_TRY(lock_writers(deadline ? *deadline : patience()));
-        struct Unlock {
-            RobustLock& lock;
-            ~Unlock() { lock.unlock(); }
-        } const unlock{*lock};
-        return store();
+    }
+
+    tl::unexpected<Error> always_overtaken() const {
+        return fail(Code::busy, 0, object->name(), "the cell '", shown(object->name()),
+                    "' is stored by others so fast that this store always came too late; try again");
     }
 };
 
 RawCell::RawCell() = default;
 RawCell::~RawCell() = default;
 RawCell::RawCell(RawCell&& other) noexcept
-    : object_(std::move(other.object_)), mapping_(std::move(other.mapping_)), slots_(std::exchange(other.slots_, {})) {}
+    : object_(std::move(other.object_)), mapping_(std::move(other.mapping_)), slots_(std::exchange(other.slots_, {})), writer_(std::exchange(other.writer_, {})) {}
 RawCell& RawCell::operator=(RawCell&& other) noexcept {
     if (this != &other) {
         close();
         object_ = std::move(other.object_);
         mapping_ = std::move(other.mapping_);
         slots_ = std::exchange(other.slots_, {});
+        writer_ = std::exchange(other.writer_, {});
     }
     return *this;
 }
@@ -194,8 +209,21 @@ Result<RawCell> RawCell::map(std::shared_ptr<Object> object) {
     COMAP_GET(mapping->page, object->page());
     const bool writes = object->access() == Access::read_write;
     COMAP_GET(mapping->map, object->map_body(0, header.size_bytes, writes ? os::MapMode::read_write : os::MapMode::read_only, false));
+    auto* const body = static_cast<std::byte*>(mapping->map.address());
+    CellSlots& slots = mapping->words.slots;
+    slots.change = &mapping->page->change.change;
+    slots.words = reinterpret_cast<CellSlots::WordAtom*>(body + cell_directory_bytes(header.slot_count, header.writer_count));
+    slots.directory = header.writer_count > 1 ? reinterpret_cast<std::atomic<std::uint64_t>*>(body) : nullptr;
+    slots.slot_mask = header.slot_count - 1;
+    slots.slot_count = header.slot_count * std::max(header.writer_count, 1u);
+    slots.slot_words = cell_slot_bytes(header.capacity_bytes) / sizeof(CellSlots::Word);
+    mapping->words.words = &mapping->page->change;
+    mapping->words.always_wakes = object->always_wakes();
+    mapping->words.descriptor = object->descriptor();
+    mapping->words.record_bytes = static_cast<std::size_t>(header.capacity_bytes);
     RawCell cell;
-    cell.slots_ = {&mapping->page->change.change, static_cast<std::byte*>(mapping->map.address()), header.slot_count - 1, cell_slot_bytes(header.capacity_bytes)};
+    cell.slots_ = slots;
+    cell.writer_ = mapping->writer();
     mapping->object = object;
     cell.object_ = std::move(object);
     cell.mapping_ = std::move(mapping);
@@ -249,7 +277,7 @@ const RecordType& RawCell::type() const {
 }
 bool RawCell::was_created() const { return object_ && object_->was_created(); }
 std::uint32_t RawCell::history() const { return mapping_ ? object_->header().slot_count - 3 : 0; }
-bool RawCell::has_many_writers() const { return mapping_ && object_->header().has(kFlagManyWriters); }
+std::uint32_t RawCell::writers() const { return mapping_ ? std::max(object_->header().writer_count, 1u) : 0; }
 Result<ObjectInfo> RawCell::info() const { return object_ ? object_->info() : closed(); }
 Result<void> RawCell::set_keep(bool keep) const { return object_ ? object_->set_keep(keep) : closed(); }
 Result<std::uint32_t> RawCell::version() const { return object_ ? object_->version() : closed(); }
@@ -258,6 +286,7 @@ Result<Wait> RawCell::wait(std::uint32_t seen, Deadline deadline, WaitFor what) 
 
 void RawCell::close() {
     slots_ = {};
+    writer_ = {};
     mapping_.reset();
     object_.reset();
 }
@@ -271,6 +300,8 @@ Result<std::uint32_t> RawCell::load(std::span<std::byte> out) const {
     for (std::uint32_t attempt = 0;; ++attempt) {
         const std::uint32_t version = slots_.version();
         if (slots_.copy(version, out.data(), out.size())) return version;
+        if (denies_version(slots_, version))
+            return fail(Code::corrupt, 0, name(), "the cell '", shown(name()), "' is damaged: somebody wrote over its directory; the next store may repair it");
         // The writer was faster by all slots, which happens when this thread was interrupted: the next try has a better chance.
         if (attempt < kReadAttemptsMax) continue;
         if (attempt == kReadAttemptsMax) patience_over = patience();
@@ -295,19 +326,35 @@ Result<std::uint32_t> RawCell::store(std::span<const std::byte> value, std::opti
     if (!mapping_) return closed();
     if (value.size() != mapping_->type.size_bytes())
         return fail(Code::invalid_argument, 0, name(), value.size(), " bytes cannot be stored in the cell '", shown(name()), "': its record has ", mapping_->type.size_bytes());
-    const auto fill = [&](std::byte* target) { copy_in(target, value.data(), value.size()); };
-    if (mapping_->has_role()) [[likely]] return mapping_->store_next(fill);
-    return mapping_->alone(deadline, [&] { return mapping_->store_next(fill); });
+    if (mapping_->is_for_one()) {
+        if (!mapping_->has_role()) [[unlikely]] COMAP_TRY(mapping_->prepare_to_store());
+        return mapping_->store_next(value.data());
+    }
+    COMAP_TRY(object_->require_writable("written"));
+    std::uint32_t version = 0;
+    COMAP_GET(const CellStored end, mapping_->store_among(value.data(), nullptr, deadline ? *deadline : patience(), version));
+    if (end != CellStored::stored) return mapping_->always_overtaken();
+    return version;
 }
 
-Result<std::uint32_t> RawCell::update(void (*change)(std::byte* value, void* context), void* context, std::optional<Deadline> deadline) const {
+Result<std::uint32_t> RawCell::update(void (*change)(std::byte* value, void* context), void* context, std::optional<Deadline> given) const {
     if (!mapping_) return closed();
-    return mapping_->alone(deadline, [&]() -> Result<std::uint32_t> {
-        std::vector<std::byte> value(static_cast<std::size_t>(mapping_->type.size_bytes()));
-        COMAP_TRY(load(value));
+    COMAP_TRY(mapping_->prepare_to_store());
+    const Deadline deadline = given ? *given : patience();
+    std::vector<std::byte> value(mapping_->words.record_bytes);
+    for (std::uint32_t attempt = 1;; ++attempt) {
+        COMAP_GET(const std::uint32_t before, load(value));
         change(value.data(), context);
-        return mapping_->store_next([&](std::byte* target) { copy_in(target, value.data(), value.size()); });
-    });
+        if (mapping_->is_for_one()) return mapping_->store_next(value.data());
+        std::uint32_t version = 0;
+        COMAP_GET(const CellStored end, mapping_->store_among(value.data(), &before, deadline, version));
+        if (end == CellStored::stored) return version;
+        if (attempt >= kStoreAttemptsMin && deadline.is_over()) return mapping_->always_overtaken();
+    }
+}
+
+void RawCell::tell_watchers() const {
+    if (mapping_) internal::tell_watchers(mapping_->words);
 }
 
 void RawCell::give_up_role() const {

@@ -138,7 +138,7 @@ TEST_F(CellTest, OpenOrCreate) {
 }
 
 TEST_F(CellTest, InfoSaysWhatIsInIt) {
-    const Cell<Quote> cell = create<Quote>("c", {.history = 5, .many_writers = true, .mode = 0640, .keep = true});
+    const Cell<Quote> cell = create<Quote>("c", {.history = 5, .writers = 4, .mode = 0640, .keep = true});
     ASSERT_OK(cell.store({}));
     const auto info = cell.raw().info();
     ASSERT_OK(info);
@@ -146,12 +146,12 @@ TEST_F(CellTest, InfoSaysWhatIsInIt) {
     EXPECT_EQ(info->record_bytes, sizeof(Quote));
     EXPECT_EQ(info->record_format, record_format<Quote>());
     EXPECT_EQ(info->slot_count, 8u);
-    EXPECT_EQ(info->size_bytes, 8u * 64);
+    EXPECT_EQ(info->size_bytes, 8u * 8 + 4u * 8 * 64);
     EXPECT_EQ(info->version, 1u);
     EXPECT_EQ(info->mode, 0640u);
     EXPECT_TRUE(info->keep);
     EXPECT_EQ(cell.raw().history(), 5u);
-    EXPECT_TRUE(cell.raw().has_many_writers());
+    EXPECT_EQ(cell.raw().writers(), 4u);
     auto raw = RawCell::open("c", {}, context);
     ASSERT_OK(raw->set_keep(false));
     EXPECT_FALSE(cell.raw().info()->keep);
@@ -169,6 +169,9 @@ TEST_F(CellTest, AKeptCellKeepsItsValue) {
 TEST_F(CellTest, OptionsOutOfRangeAreRefused) {
     EXPECT_CODE(Code::invalid_argument, Cell<Quote>::create("c", {.history = kCellHistoryMax + 1}, context));
     EXPECT_CODE(Code::invalid_argument, Cell<Quote>::create("c", {.history = UINT32_MAX}, context));
+    EXPECT_CODE(Code::invalid_argument, Cell<Quote>::create("c", {.writers = 0}, context));
+    EXPECT_CODE(Code::invalid_argument, Cell<Quote>::create("c", {.writers = kCellWritersMax + 1}, context));
+    EXPECT_CODE(Code::invalid_argument, Cell<Quote>::create("c", {.writers = UINT32_MAX}, context));
     EXPECT_CODE(Code::invalid_argument, Cell<Quote>::create("c", {.mode = 0400}, context));
     EXPECT_CODE(Code::invalid_argument, RawCell::create("c", RecordType(), {}, context));
     EXPECT_EQ(root.file_count(), 0u);
@@ -309,8 +312,9 @@ TEST_F(CellTest, TheVersionWrapsAround) {
     }
 }
 
-TEST_F(CellTest, WaitsForChange) {
-    const Cell<Counter> cell = create<Counter>("c");
+void expect_waits_for_change(CellTest& test, const CellOptions& options_of_cell) {
+    Context& context = test.context;
+    const Cell<Counter> cell = test.create<Counter>("c", options_of_cell);
     EXPECT_EQ(*cell.wait(0, at_once()), Wait::timed_out);
     Child reader([&](const Line& line) {
         CellOpenOptions options;
@@ -333,6 +337,28 @@ TEST_F(CellTest, WaitsForChange) {
     EXPECT_EQ(reader.wait(), 0);
     EXPECT_EQ(*cell.wait(0, Deadline::forever()), Wait::changed);
     EXPECT_EQ(*cell.wait(*cell.version(), Deadline::forever(), WaitFor::change_or_alone), Wait::alone);
+}
+
+TEST_F(CellTest, WaitsForChange) {
+    for (const std::uint32_t writers : {1u, 3u})
+        for (const std::uint32_t mode : {0600u, 0644u}) expect_waits_for_change(*this, {.writers = writers, .mode = mode});
+}
+
+TEST_F(CellTest, WatchersAreToldOfEachStore) {
+    for (const std::uint32_t writers : {1u, 3u})
+        for (const std::uint32_t mode : {0600u, 0644u}) {
+            const Cell<Counter> cell = create<Counter>("c", {.writers = writers, .mode = mode});
+            auto watcher = Watcher::create();
+            ASSERT_OK(watcher);
+            ASSERT_OK(watcher->add(cell.raw(), 7, 0));
+            for (std::uint32_t i = 1; i < 50; ++i) {
+                ASSERT_EQ(*cell.store({i}), i);
+                const auto changed = watcher->next();
+                ASSERT_OK(changed);
+                ASSERT_TRUE(changed->has_value());
+                ASSERT_EQ((*changed)->version, i);
+            }
+        }
 }
 
 // --- the writer's role -----------------------------------------------------------------------------------------------------
@@ -506,12 +532,12 @@ TEST_F(CellTest, AForkedChildCanHaveTheRoleLater) {
     EXPECT_EQ(child.wait(), 0);
 }
 
-// --- many writers ----------------------------------------------------------------------------------------------------------
+// --- several writers -------------------------------------------------------------------------------------------------------
 
-TEST_F(CellTest, ManyWritersHaveNoRole) {
-    const Cell<Counter> first = create<Counter>("c", {.many_writers = true});
+TEST_F(CellTest, SeveralStoreAtATime) {
+    const Cell<Counter> first = create<Counter>("c", {.writers = 3});
     const Cell<Counter> second = open<Counter>("c");
-    EXPECT_TRUE(second.raw().has_many_writers());
+    EXPECT_EQ(second.raw().writers(), 3u);
     EXPECT_EQ(*first.store({1}), 1u);
     EXPECT_EQ(*second.store({2}), 2u);
     EXPECT_EQ(*first.update([](Counter& value) { ++value.count; }), 3u);
@@ -523,13 +549,104 @@ TEST_F(CellTest, ManyWritersHaveNoRole) {
     });
     EXPECT_EQ(child.wait(), 0);
     EXPECT_EQ(second.load()->count, 5u);
+    EXPECT_EQ(*second.version(), 5u);
+}
+
+TEST_F(CellTest, NoMoreStoreThanTheCellHasWriters) {
+    const Cell<Counter> first = create<Counter>("c", {.writers = 2});
+    const Cell<Counter> second = open<Counter>("c");
+    const Cell<Counter> third = open<Counter>("c");
+    ASSERT_OK(first.store({1}));
+    ASSERT_OK(second.store({2}));
+    const auto refused = third.store({3});
+    EXPECT_CODE(Code::busy, refused);
+    expect_says(refused.error(), "has 2 writers, and no more");
+    EXPECT_CODE(Code::busy, third.update([](Counter&) { ADD_FAILURE() << "called without a role"; }));
+    EXPECT_EQ(third.load()->count, 2u);
+    first.raw().give_up_role();
+    EXPECT_EQ(*third.store({3}), 3u);
+    EXPECT_CODE(Code::busy, first.store({4}));
+    third.raw().give_up_role();
+    Child writer([&](const Line& line) {
+        const auto mine = Cell<Counter>::open("c", {}, context);
+        CHILD_CHECK(mine && mine->store({5}));
+        line.say();
+        for (;;) ::pause();
+        return 0;
+    });
+    ASSERT_EQ(writer.line().hear(), '.');
+    EXPECT_CODE(Code::busy, first.store({6}));
+    writer.kill();
+    EXPECT_OK(first.store({6}));
+}
+
+TEST_F(CellTest, SixtyFourWriters) {
+    const Cell<Counter> cell = create<Counter>("c", {.writers = kCellWritersMax});
+    std::vector<Cell<Counter>> all;
+    for (std::uint32_t i = 1; i <= kCellWritersMax; ++i) {
+        all.push_back(open<Counter>("c"));
+        ASSERT_EQ(*all.back().store({i}), i);
+    }
+    EXPECT_CODE(Code::busy, cell.store({0}));
+    for (std::uint32_t round = 0; round < 20; ++round)
+        for (const Cell<Counter>& one : all) {
+            ASSERT_OK(one.update([](Counter& value) { ++value.count; }));
+            ASSERT_EQ(cell.load()->count, *cell.version());
+        }
+}
+
+// Whoever has a place next does not write over what can be read.
+TEST_F(CellTest, EarlierValuesOfSeveralWritersAreKept) {
+    for (const std::uint32_t history : {0u, 1u, 5u, 20u}) {
+        const Cell<Counter> cell = create<Counter>("c", {.history = history, .writers = 3});
+        const std::uint32_t kept = cell.raw().history();
+        ASSERT_GE(kept, history);
+        std::minstd_rand random(history + 1);
+        std::vector<Cell<Counter>> writers(3);
+        for (Cell<Counter>& one : writers) one = open<Counter>("c");
+        for (std::uint32_t now = 1; now < 400; ++now) {
+            const Cell<Counter>& writer = writers[random() % 3];
+            ASSERT_EQ(*writer.store({now}), now);
+            if (random() % 3 == 0) writer.raw().give_up_role();
+            for (std::uint32_t age = 0; age <= std::min(now, kept + 1); ++age) {
+                const auto value = cell.load_version(now - age);
+                if (age > kept) {
+                    EXPECT_CODE(Code::not_found, value);
+                } else {
+                    ASSERT_OK(value);
+                    ASSERT_EQ(value->count, now - age);
+                }
+            }
+        }
+    }
+}
+
+// The version and the directory's entries have 31 bits and begin anew.
+TEST_F(CellTest, TheVersionOfSeveralWritersWrapsAround) {
+    const Cell<Counter> cell = create<Counter>("c", {.history = 1, .writers = 2});
+    const Cell<Counter> other = open<Counter>("c");
+    const int file = ::open(path("c").c_str(), O_RDWR);
+    const std::uint32_t begin = 0x7fff'fffdu;
+    const std::uint32_t word = begin << 1;
+    ASSERT_EQ(::pwrite(file, &word, sizeof word, offsetof(internal::HeaderPage, change)), 4);
+    for (std::uint32_t version = begin - 3; version <= begin; ++version) {
+        const std::uint64_t entry = version;
+        ASSERT_EQ(::pwrite(file, &entry, sizeof entry, 4096 + 8 * (version & 3)), 8);
+    }
+    ::close(file);
+    ASSERT_EQ(cell.load()->count, 0u);
+    for (std::uint32_t i = 1; i < 20; ++i) {
+        ASSERT_EQ(*(i % 3 == 0 ? other : cell).store({i}), (begin + i) & 0x7fff'ffffu);
+        ASSERT_EQ(cell.load()->count, i);
+        ASSERT_EQ(cell.load_version((begin + i - 1) & 0x7fff'ffffu)->count, i - 1);
+    }
 }
 
 TEST_F(CellTest, ManyWritersLoseNoUpdate) {
     constexpr std::uint64_t kProcesses = 3;
     constexpr std::uint64_t kThreads = 3;
     constexpr std::uint64_t kUpdates = 20'000;
-    const Cell<Counter> cell = create<Counter>("c", {.many_writers = true});
+    const Cell<Counter> cell = create<Counter>("c", {.writers = 4});
     const auto count_up = [&](const Cell<Counter>& mine) {
         std::vector<std::thread> threads;
         std::atomic<bool> good{true};
@@ -559,7 +676,7 @@ TEST_F(CellTest, ManyWritersLoseNoUpdate) {
 
 // Each update is one version and one more, killed writers or not.
 TEST_F(CellTest, KilledWritersOfManyLoseNoUpdate) {
-    const Cell<Counter> cell = create<Counter>("c", {.many_writers = true});
+    const Cell<Counter> cell = create<Counter>("c", {.writers = 4});
     const auto count_up = [&](const Line& line) {
         const auto mine = Cell<Counter>::open("c", {}, context);
         CHILD_CHECK(mine);
@@ -587,14 +704,16 @@ TEST_F(CellTest, KilledWritersOfManyLoseNoUpdate) {
     EXPECT_EQ(cell.load()->count, *cell.version());
 }
 
-TEST_F(CellTest, AStoppedWriterOfManyMakesOthersBusyAndReadersDoNotNotice) {
-    const Cell<Counter> cell = create<Counter>("c", {.many_writers = true});
+TEST_F(CellTest, AStoppedWriterDelaysNobody) {
+    const Cell<Counter> cell = create<Counter>("c", {.writers = 4});
     ASSERT_OK(cell.store({1}));
     Child writer([&](const Line& line) {
         const auto mine = Cell<Counter>::open("c", {}, context);
         CHILD_CHECK(mine);
+        bool stops = true;
         CHILD_CHECK(mine->update([&](Counter& value) {
             ++value.count;
+            if (!std::exchange(stops, false)) return;
             line.say();
             ::raise(SIGSTOP);
         }));
@@ -604,28 +723,106 @@ TEST_F(CellTest, AStoppedWriterOfManyMakesOthersBusyAndReadersDoNotNotice) {
     });
     ASSERT_EQ(writer.line().hear(), '.');
     wait_until([&] { return is_stopped(writer.pid()); }, "the writer is stopped");
-    const auto refused = cell.store({5}, Deadline::after(std::chrono::milliseconds(20)));
-    EXPECT_CODE(Code::busy, refused);
-    EXPECT_CODE(Code::busy, cell.store({5}, at_once()));
-    EXPECT_EQ(cell.load()->count, 1u);
+    EXPECT_OK(cell.store({5}, at_once()));
+    EXPECT_OK(cell.update([](Counter& value) { value.count += 2; }, at_once()));
+    EXPECT_EQ(cell.load()->count, 7u);
     writer.signal(SIGCONT);
     ASSERT_EQ(writer.line().hear(), '.');
-    EXPECT_EQ(cell.load()->count, 2u);
-    EXPECT_OK(cell.store({6}));
+    EXPECT_EQ(cell.load()->count, 8u);  // made from the value that is the latest by then
+    EXPECT_EQ(*cell.version(), 4u);
 }
 
-TEST_F(CellTest, AScribbledLockWordIsAnswered) {
-    const Cell<Counter> cell = create<Counter>("c", {.many_writers = true});
+// What a writer leaves that dies after it has claimed a version: the next store completes it first.
+TEST_F(CellTest, AClaimedVersionIsCompletedByTheNextStore) {
+    const Cell<Counter> cell = create<Counter>("c", {.writers = 2});
     ASSERT_OK(cell.store({1}));
     const int file = ::open(path("c").c_str(), O_RDWR);
-    for (const std::uint32_t word : {0xffff'ffffu, 1u, 0x8000'0000u, 0xc000'0000u, 0x4000'0000u, 0u}) {
-        ASSERT_EQ(::pwrite(file, &word, sizeof word, offsetof(internal::HeaderPage, sync) + offsetof(internal::SyncBlock, lock)), 4);
-        const auto stored = cell.store({2}, Deadline::after(std::chrono::milliseconds(20)));
-        if (!stored) { EXPECT_TRUE(stored.error().code == Code::busy || stored.error().code == Code::corrupt) << stored.error().message; }
-        EXPECT_OK(cell.load());
+    const std::uint64_t entry = std::uint64_t{6} << 32 | 2;  // in the other place
+    const std::uint64_t value = 2;
+    ASSERT_EQ(::pwrite(file, &value, sizeof value, 4096 + 64 + 6 * 64), 8);
+    ASSERT_EQ(::pwrite(file, &entry, sizeof entry, 4096 + 2 * 8), 8);
+    ::close(file);
+    EXPECT_EQ(cell.load()->count, 1u);
+    const Cell<Counter> other = open<Counter>("c");
+    EXPECT_EQ(*other.update([](Counter& latest) { ++latest.count; }), 3u);  // its place is the one with that slot
+    EXPECT_EQ(cell.load()->count, 3u);
+    EXPECT_EQ(cell.load_version(2)->count, 2u);
+}
+
+// What a writer leaves that dies after it has advanced the version and before it has woken anybody.
+TEST_F(CellTest, AMissedWakeIsMadeGoodByLookingAgain) {
+    const Cell<Counter> cell = create<Counter>("c", {.writers = 2});
+    Child reader([&](const Line& line) {
+        const auto mine = Cell<Counter>::open("c", {}, context);
+        CHILD_CHECK(mine);
+        line.say();
+        CHILD_CHECK(*mine->wait(0, Deadline::forever()) == Wait::changed);
+        line.say();
+        const Waitable change(mine->raw(), 1);
+        CHILD_CHECK(*wait_one(change) == Acquired::acquired);
+        return 0;
+    });
+    const int file = ::open(path("c").c_str(), O_RDWR);
+    for (std::uint32_t version = 1; version <= 2; ++version) {
+        ASSERT_EQ(reader.line().hear(), '.');
+        wait_until([&] { return is_asleep(reader.pid()); }, "the reader sleeps");
+        const std::uint32_t word = version << 1 | 1;
+        ASSERT_EQ(::pwrite(file, &word, sizeof word, offsetof(internal::HeaderPage, change)), 4);
     }
     ::close(file);
-    EXPECT_OK(cell.store({3}));
+    EXPECT_EQ(reader.wait(), 0);
+}
+
+TEST_F(CellTest, AScribbledDirectoryIsAnswered) {
+    const Cell<Counter> cell = create<Counter>("c", {.writers = 2});
+    ASSERT_OK(cell.store({1}));
+    const int file = ::open(path("c").c_str(), O_RDWR);
+    const auto scribble = [&](std::uint64_t entry) {
+        for (int i = 0; i < 4; ++i) ASSERT_EQ(::pwrite(file, &entry, sizeof entry, 4096 + 8 * i), 8);
+    };
+    for (const std::uint64_t entry : {UINT64_MAX, std::uint64_t{8} << 32 | 1, std::uint64_t{0x8000'0000u} << 32, std::uint64_t{0}, std::uint64_t{77} << 32 | 77}) {
+        scribble(entry);
+        const auto loaded = cell.load();
+        EXPECT_CODE(Code::corrupt, loaded);
+        expect_says(loaded.error(), "directory");
+        EXPECT_CODE(Code::not_found, cell.load_version(*cell.version()));
+        ASSERT_OK(cell.store({9}));
+        EXPECT_EQ(cell.load()->count, 9u);
+    }
+    ::close(file);
+}
+
+// Two processes go on while a third is stopped anywhere in its stores, again and again.
+TEST_F(CellTest, WritersStoppedAnywhereDelayNobody) {
+    const Cell<Same64> cell = create<Same64>("c", {.writers = 3});
+    const Cell<Same64> second = open<Same64>("c");
+    Child writer([&](const Line& line) {
+        const auto mine = Cell<Same64>::open("c", {}, context);
+        line.say();
+        for (;;) CHILD_CHECK(mine && mine->update([](Same64& value) { value = Same64::of(value.words[0] + 1); }, Deadline::forever()));
+        return 0;
+    });
+    ASSERT_EQ(writer.line().hear(), '.');
+    std::minstd_rand random(12);
+    for (int round = 0; round < 500; ++round) {
+        pass_time(static_cast<std::uint32_t>(random() % 20'000));
+        writer.signal(SIGSTOP);
+        wait_until([&] { return is_stopped(writer.pid()); }, "the writer is stopped");
+        for (const Cell<Same64>* one : {&cell, &second}) {
+            Same64 value{};
+            const auto before = one->load(value);
+            ASSERT_OK(before);
+            ASSERT_TRUE(value.is_whole());
+            ASSERT_EQ(value.words[0], *before);
+            // At most what the stopped one has claimed comes before it.
+            const auto stored = one->update([](Same64& latest) { latest = Same64::of(latest.words[0] + 1); }, Deadline::after(std::chrono::seconds(60)));
+            ASSERT_OK(stored);
+            ASSERT_GE(*stored, *before + 1);
+            ASSERT_LE(*stored, *before + 2);
+            ASSERT_EQ(one->load()->words[0], *stored);
+        }
+        writer.signal(SIGCONT);
+    }
 }
 
 // --- update ----------------------------------------------------------------------------------------------------------------
@@ -636,7 +833,7 @@ struct Refused : std::runtime_error {
 
 TEST_F(CellTest, AnUpdateThatThrowsChangesNothing) {
     for (const bool many : {false, true}) {
-        const Cell<Quote> cell = create<Quote>("c", {.many_writers = many});
+        const Cell<Quote> cell = create<Quote>("c", {.writers = many ? 4u : 1u});
         ASSERT_OK(cell.store({1, 2, "OLD"}));
         const auto throwing = [](Quote& value) {
             value = {9, 9, "NEW"};
@@ -653,13 +850,18 @@ TEST_F(CellTest, AnUpdateThatThrowsChangesNothing) {
 }
 
 TEST_F(CellTest, AnUpdateInAnUpdateDoesNotHang) {
-    const Cell<Counter> cell = create<Counter>("c", {.many_writers = true});
+    const Cell<Counter> cell = create<Counter>("c", {.writers = 4});
+    int calls = 0;
     ASSERT_OK(cell.update([&](Counter& value) {
-        value.count = 1;
-        const auto inner = cell.update([](Counter& other) { other.count = 7; }, Deadline::after(std::chrono::milliseconds(10)));
-        EXPECT_FALSE(inner.has_value());
+        if (calls++ == 0) { EXPECT_OK(cell.update([](Counter& other) { other.count = 7; })); }
+        ++value.count;
     }));
-    EXPECT_EQ(cell.load()->count, 1u);
+    EXPECT_EQ(calls, 2);
+    EXPECT_EQ(cell.load()->count, 8u);
+    // One that always comes too late says so.
+    const auto late = cell.update([&](Counter&) { EXPECT_OK(cell.store({1})); }, Deadline::after(std::chrono::milliseconds(10)));
+    EXPECT_CODE(Code::busy, late);
+    expect_says(late.error(), "too late");
     EXPECT_OK(cell.store({2}));
 }
 
@@ -721,7 +923,7 @@ TEST_F(CellTest, LargeValuesAreAlwaysWhole) { expect_whole_values<Same4096>(*thi
 // Writers are stopped, go on, are killed and replaced at any moment; the readers never notice, the next writer goes on.
 template <typename Value>
 void expect_whole_values_of_the_dying(CellTest& test, bool many) {
-    const Cell<Value> cell = test.create<Value>("c", {.many_writers = many});
+    const Cell<Value> cell = test.create<Value>("c", {.writers = many ? 4u : 1u});
     ASSERT_OK(cell.store(Value::of(1)));
     cell.raw().give_up_role();
     Child reader([&](const Line& line) {
@@ -750,7 +952,8 @@ void expect_whole_values_of_the_dying(CellTest& test, bool many) {
             line.say();
             for (;;) {
                 const std::uint64_t next = mine->load()->words[0] + 1;
-                CHILD_CHECK(mine->store(Value::of(next)));
+                if (many) CHILD_CHECK(mine->update([](Value& value) { value = Value::of(value.words[0] + 1); }));
+                else CHILD_CHECK(mine->store(Value::of(next)));
             }
             return 0;
         });
@@ -765,7 +968,8 @@ void expect_whole_values_of_the_dying(CellTest& test, bool many) {
             ASSERT_TRUE(value.is_whole());
             ASSERT_EQ(value.words[0], *version);
             ASSERT_EQ(*cell.version(), *version);
-            if (!many) { EXPECT_CODE(Code::busy, cell.store(Value::of(7))); }
+            if (many) { ASSERT_OK(cell.update([](Value& latest) { latest = Value::of(latest.words[0] + 1); })); }
+            else { EXPECT_CODE(Code::busy, cell.store(Value::of(7))); }
             writer.signal(SIGCONT);
         }
         pass_time(static_cast<std::uint32_t>(random() % 50'000));
@@ -775,7 +979,10 @@ void expect_whole_values_of_the_dying(CellTest& test, bool many) {
         ASSERT_OK(version);
         ASSERT_TRUE(value.is_whole());
         ASSERT_EQ(value.words[0], *version);
-        ASSERT_EQ(*cell.store(Value::of(*version + 1)), *version + 1);
+        const auto next = cell.update([](Value& latest) { latest = Value::of(latest.words[0] + 1); });
+        ASSERT_OK(next);
+        ASSERT_GE(*next, *version + 1);
+        ASSERT_LE(*next, *version + (many ? 2 : 1));  // what the dead one claimed
         cell.raw().give_up_role();
     }
     ASSERT_OK(cell.store(Value::of(0)));
@@ -852,7 +1059,7 @@ TEST_F(CellTest, ClosedHandlesSaySo) {
         EXPECT_EQ(cell.raw().name(), "");
         EXPECT_EQ(cell.raw().type().size_bytes(), 0u);
         EXPECT_EQ(cell.raw().history(), 0u);
-        EXPECT_FALSE(cell.raw().has_many_writers());
+        EXPECT_EQ(cell.raw().writers(), 0u);
         cell.raw().give_up_role();
         cell.close();
         cell = create<Counter>("c");
@@ -940,6 +1147,35 @@ TEST_F(CellTest, ImpossibleHeadersAreCorrupt) {
     EXPECT_OK(Cell<Quote>::open("c", {}, context));
 }
 
+TEST_F(CellTest, ImpossibleNumbersOfWritersAreCorrupt) {
+    using internal::HeaderPage;
+    create<Quote>("c", {.history = 5, .writers = 4, .keep = true}).close();
+    const std::string good = read_file(path("c"));
+    const std::size_t flags = offsetof(HeaderPage, flags);
+    const std::size_t writers = offsetof(HeaderPage, writer_count);
+    const std::vector<Wrong> all = {
+        {"no writers", writers, raw(0u)}, {"1 writer", writers, raw(1u)}, {"3 writers", writers, raw(3u)}, {"5 writers", writers, raw(5u)},
+        {"65 writers", writers, raw(65u)}, {"2^32-1 writers", writers, raw(UINT32_MAX)}, {"2^30+4 writers", writers, raw((1u << 30) + 4)},
+        {"one writer", flags, raw(0u)}, {"fewer slots", offsetof(HeaderPage, slot_count), raw(4u)},
+    };
+    for (const Wrong& wrong : all) {
+        std::string bytes = good;
+        bytes.replace(wrong.offset, wrong.bytes.size(), wrong.bytes);
+        write_file(path("c"), bytes);
+        const auto opened = RawCell::open("c", {}, context);
+        EXPECT_FALSE(opened) << wrong.what;
+        if (!opened) { EXPECT_EQ(code_name(opened.error().code), code_name(Code::corrupt)) << wrong.what << ": " << opened.error().message; }
+    }
+    write_file(path("c"), good);
+    EXPECT_EQ(RawCell::open("c", {}, context)->writers(), 4u);
+    // Of a cell for one writer these bytes are reserved.
+    create<Quote>("d", {.keep = true}).close();
+    std::string bytes = read_file(path("d"));
+    bytes.replace(writers, 4, raw(7u));
+    write_file(path("d"), bytes);
+    EXPECT_EQ(RawCell::open("d", {}, context)->writers(), 1u);
+}
+
 TEST_F(CellTest, AnyHeaderIsAnswered) {
     create<Quote>("c", {.history = 5, .keep = true}).close();
     const std::string good = read_file(path("c"));
@@ -964,7 +1200,7 @@ TEST_F(CellTest, AnyHeaderIsAnswered) {
 // Somebody writes anything anywhere into a cell that is in use. What was checked when it was opened is not read again.
 TEST_F(CellTest, ScribblesAreSurvived) {
     for (const bool many : {false, true}) {
-        const Cell<Same64> cell = create<Same64>("c", {.history = 3, .many_writers = many});
+        const Cell<Same64> cell = create<Same64>("c", {.history = 3, .writers = many ? 2u : 1u});
         const Cell<Same64> reader = open<Same64>("c", Access::read_only);
         ASSERT_OK(cell.store(Same64::of(1)));
         const int file = ::open(path("c").c_str(), O_RDWR);
@@ -974,7 +1210,7 @@ TEST_F(CellTest, ScribblesAreSurvived) {
             for (int change = 0; change < 4; ++change) {
                 std::string garbage(1 + random() % 64, '\0');
                 for (char& byte : garbage) byte = static_cast<char>(random());
-                const auto at = static_cast<off_t>(random() % (4096 + 8 * 64 - 64));
+                const auto at = static_cast<off_t>(random() % (4096 + (many ? 64 + 16 * 64 : 8 * 64) - 64));
                 ASSERT_EQ(::pwrite(file, garbage.data(), garbage.size(), at), static_cast<ssize_t>(garbage.size()));
             }
             Same64 value;

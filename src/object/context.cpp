@@ -51,6 +51,10 @@ std::string_view layout_name(Layout layout) noexcept {
             return "text";
         case Layout::cell:
             return "cell";
+        case Layout::channel:
+            return "channel";
+        case Layout::queue:
+            return "queue";
     }
     return "unknown";
 }

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include <comap/cell.hpp>
+#include <comap/channel.hpp>
 #include <comap/record.hpp>
 
 #include "base/error.hpp"
@@ -12,6 +14,7 @@
 #include "os/file.hpp"
 #include "sync/event_word.hpp"
 #include "sync/mutex_word.hpp"
+#include "sync/ring_words.hpp"
 #include "sync/semaphore_word.hpp"
 
 namespace comap::internal {
@@ -36,6 +39,17 @@ std::string_view chars(std::span<const std::byte> bytes, std::size_t offset, std
     return {reinterpret_cast<const char*>(bytes.data()) + offset, size};
 }
 
+// Of channels and queues.
+std::string_view ring_fault(const Header& header) {
+    if (header.capacity_bytes == 0 || header.capacity_bytes > kMessageBytesMax) return "the length of its messages is impossible";
+    if (header.has(kFlagFile)) return "a channel or a queue cannot lie in a file";
+    const std::uint64_t ring_bytes = header.size_bytes - kRingControlBytes;
+    if (header.size_bytes <= kRingControlBytes || ring_bytes > kRingBytesMax || ring_bytes < kRingBytesMin || !std::has_single_bit(ring_bytes)) return "the size of its ring is impossible";
+    // The longest frame, a pad before it and two claims must fit.
+    if (ring_bytes / 4 < header.capacity_bytes + 64) return "its ring is too small for its messages";
+    return header.slot_count <= kRingPlacesMax ? "" : "the number of its places is impossible";
+}
+
 // What every layout demands of the other fields; nothing if it is so, else what is wrong.
 std::string_view layout_fault(const Header& header) {
     switch (header.layout) {
@@ -45,11 +59,15 @@ std::string_view layout_fault(const Header& header) {
             if (header.capacity_bytes == 0 || header.capacity_bytes > kTextCapacityMax) return "the text's capacity is impossible";
             if (header.has(kFlagFile)) return "a text cannot lie in a file";
             return header.size_bytes == text_body_bytes(header.capacity_bytes) ? "" : "the text's size does not fit its capacity";
+        case Layout::channel:
+        case Layout::queue:
+            return ring_fault(header);
         case Layout::cell:
             if (header.format.empty() || header.capacity_bytes == 0 || header.capacity_bytes > kRecordBytesMax) return "the cell's record is impossible";
             if (header.has(kFlagFile)) return "a cell cannot lie in a file";
             if (header.slot_count < kCellSlotsMin || header.slot_count > kCellSlotsMax || !std::has_single_bit(header.slot_count)) return "the number of its slots is impossible";
-            return header.size_bytes == header.slot_count * cell_slot_bytes(header.capacity_bytes) ? "" : "the cell's size does not fit its record";
+            if (header.has(kFlagManyWriters) != (header.writer_count > 1) || header.writer_count > kCellWritersMax) return "the number of its writers is impossible";
+            return header.size_bytes == cell_body_bytes(header.capacity_bytes, header.slot_count, header.writer_count) ? "" : "the cell's size does not fit its record";
     }
     return "its layout is unknown";
 }
@@ -85,6 +103,13 @@ std::uint64_t text_slot_bytes(std::uint64_t capacity_bytes) {
     return kTextSlotHeaderBytes + (capacity_bytes + 63) / 64 * 64;
 }
 std::uint64_t cell_slot_bytes(std::uint64_t record_bytes) { return (record_bytes + 63) / 64 * 64; }
+std::uint64_t cell_directory_bytes(std::uint32_t slot_count, std::uint32_t writer_count) {
+    return writer_count > 1 ? (slot_count * sizeof(std::uint64_t) + 63) / 64 * 64 : 0;
+}
+std::uint64_t cell_body_bytes(std::uint64_t record_bytes, std::uint32_t slot_count, std::uint32_t writer_count) {
+    const std::uint64_t slots = std::uint64_t{slot_count} * (writer_count > 1 ? writer_count : 1);
+    return cell_directory_bytes(slot_count, writer_count) + slots * cell_slot_bytes(record_bytes);
+}
 std::uint64_t text_body_bytes(std::uint64_t capacity_bytes) { return kTextSlotCount * text_slot_bytes(capacity_bytes); }
 
 bool has_magic(std::span<const std::byte> bytes) {
@@ -103,6 +128,7 @@ std::string header_bytes(const Header& header) {
     set_field(bytes, offsetof(HeaderPage, created_ns), header.created_ns);
     set_field(bytes, offsetof(HeaderPage, capacity_bytes), header.capacity_bytes);
     set_field(bytes, offsetof(HeaderPage, slot_count), header.slot_count);
+    set_field(bytes, offsetof(HeaderPage, writer_count), header.writer_count);
     set_field(bytes, offsetof(HeaderPage, format_size_bytes), static_cast<std::uint32_t>(header.format.size()));
     set_field(bytes, offsetof(HeaderPage, name_size_bytes), static_cast<std::uint32_t>(header.name.size()));
     set_field(bytes, offsetof(HeaderPage, path_size_bytes), static_cast<std::uint32_t>(header.path.size()));
@@ -140,6 +166,8 @@ Result<Header> parse_header(std::span<const std::byte> bytes, std::uint64_t file
     header.file_inode = field<std::uint64_t>(bytes, offsetof(HeaderPage, file_inode));
     header.file_offset_bytes = field<std::uint64_t>(bytes, offsetof(HeaderPage, file_offset_bytes));
     header.slot_count = field<std::uint32_t>(bytes, offsetof(HeaderPage, slot_count));
+    // Without the flag the bytes are reserved.
+    if (header.layout == Layout::cell && header.has(kFlagManyWriters)) header.writer_count = field<std::uint32_t>(bytes, offsetof(HeaderPage, writer_count));
     const auto format_size = field<std::uint32_t>(bytes, offsetof(HeaderPage, format_size_bytes));
     const auto name_size = field<std::uint32_t>(bytes, offsetof(HeaderPage, name_size_bytes));
     const auto path_size = field<std::uint32_t>(bytes, offsetof(HeaderPage, path_size_bytes));
@@ -168,7 +196,9 @@ ObjectInfo describe(const Header& header, const os::FileState& state, std::strin
     info.device = state.device;
     info.inode = state.inode;
     info.text_capacity_bytes = header.layout == Layout::text ? header.capacity_bytes : 0;
-    info.record_bytes = header.layout == Layout::cell ? header.capacity_bytes : 0;
+    info.record_bytes = header.layout != Layout::text && !header.format.empty() ? header.capacity_bytes : 0;
+    info.message_bytes = header.layout == Layout::channel || header.layout == Layout::queue ? header.capacity_bytes : 0;
+    info.has_many_writers = header.has(kFlagManyWriters);
     info.record_format = header.format;
     info.slot_count = header.slot_count;
     info.file = header.path;

@@ -27,7 +27,7 @@ inline constexpr std::size_t kFormatRoomBytes = 1984;
 inline constexpr std::uint32_t kFlagLazy = 1u << 0;
 inline constexpr std::uint32_t kFlagFile = 1u << 1;        // the body is a range of another file
 inline constexpr std::uint32_t kFlagAlwaysWake = 1u << 2;  // see sync/change_word.hpp
-inline constexpr std::uint32_t kFlagManyWriters = 1u << 3;  // cells: each store takes the lock word; else the writer has a role
+inline constexpr std::uint32_t kFlagManyWriters = 1u << 3;  // cells: several handles may store at a time, each in slots of its own
 inline constexpr std::uint32_t kFlagsKnown = kFlagLazy | kFlagFile | kFlagAlwaysWake | kFlagManyWriters;
 
 // All numbers are little-endian. Written before the object has a name; afterwards only the fields marked * change.
@@ -50,7 +50,8 @@ struct HeaderPage {                        // offset
     std::uint64_t file_device;             //  384  the backing file
     std::uint64_t file_inode;              //  392
     std::uint64_t file_offset_bytes;       //  400
-    std::uint64_t reserved_408;            //  408
+    std::uint32_t writer_count;            //  408  cells for several writers
+    std::uint32_t reserved_412;            //  412
     char path[kPathRoomBytes];             //  416
     char record_format[kFormatRoomBytes];         // 2048  description of a record, as in <comap/record.hpp>
     SyncBlock sync;                        // 4032* see sync/sync_block.hpp; of a text, only the lock word is used
@@ -73,6 +74,7 @@ struct Header {
     std::uint64_t created_ns = 0;
     std::uint64_t capacity_bytes = 0;
     std::uint32_t slot_count = 0;
+    std::uint32_t writer_count = 0;
     std::uint32_t version = 0;
     std::string name;  // without the scope; empty for unnamed objects
     std::uint64_t file_device = 0;
@@ -111,5 +113,7 @@ std::uint64_t text_slot_bytes(std::uint64_t capacity_bytes);
 inline constexpr std::uint32_t kCellSlotsMin = 4;
 inline constexpr std::uint32_t kCellSlotsMax = 1u << 16;
 std::uint64_t cell_slot_bytes(std::uint64_t record_bytes);
+std::uint64_t cell_directory_bytes(std::uint32_t slot_count, std::uint32_t writer_count);  // none for one writer
+std::uint64_t cell_body_bytes(std::uint64_t record_bytes, std::uint32_t slot_count, std::uint32_t writer_count);
 
 }  // namespace comap::internal

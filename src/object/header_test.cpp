@@ -158,6 +158,39 @@ TEST(Header, TheBlockIsDescribed) {
     EXPECT_EQ(described(Kind::semaphore, 9, std::uint64_t{0x7fff'ffff} << 3, 0, 0).count, 0x7fff'ffffu);
 }
 
+TEST(Header, ACellForSeveralWritersSaysHowMany) {
+    Header header = sample();
+    header.layout = Layout::cell;
+    header.format = "<T{Q:a:}";
+    header.capacity_bytes = 8;
+    header.slot_count = 4;
+    header.size_bytes = cell_body_bytes(8, 4, 0);
+    EXPECT_EQ(header.size_bytes, 4u * 64);
+    EXPECT_OK(parse(header_bytes(header), 1 << 20));
+    header.flags = kFlagManyWriters;
+    for (const std::uint32_t writers : {0u, 1u, 2u, 3u, 64u, 65u, 0x4000'0002u, UINT32_MAX}) {
+        header.writer_count = writers;
+        header.size_bytes = cell_body_bytes(8, 4, writers);
+        const auto parsed = parse(header_bytes(header), std::uint64_t{1} << 50);
+        if (writers >= 2 && writers <= 64) {
+            ASSERT_OK(parsed);
+            EXPECT_EQ(parsed->writer_count, writers);
+            EXPECT_EQ(header.size_bytes, 64u + std::uint64_t{writers} * 4 * 64);
+        } else {
+            EXPECT_CODE(Code::corrupt, parsed);
+        }
+    }
+    header.writer_count = 3;
+    header.size_bytes = cell_body_bytes(8, 4, 2);
+    EXPECT_CODE(Code::corrupt, parse(header_bytes(header), 1 << 20));
+    header.writer_count = 2;
+    EXPECT_EQ(header_bytes(header).substr(408, 8), std::string("\2\0\0\0\0\0\0\0", 8));
+    EXPECT_EQ(cell_directory_bytes(4, 2), 64u);
+    EXPECT_EQ(cell_directory_bytes(65536, 2), 65536u * 8);
+    EXPECT_EQ(cell_directory_bytes(65536, 1), 0u);
+    EXPECT_EQ(cell_body_bytes(std::uint64_t{1} << 30, 65536, 64), 65536u * 8 + (std::uint64_t{1} << 30) * 65536 * 64);
+}
+
 TEST(Header, RandomBytesNeverCrash) {
     std::minstd_rand random(1);
     for (int round = 0; round < 20000; ++round) {

@@ -120,6 +120,7 @@ Header header_of(const Name* name, const NewObject& wanted) {
     header.size_bytes = wanted.size_bytes;
     header.capacity_bytes = wanted.capacity_bytes;
     header.slot_count = wanted.slot_count;
+    header.writer_count = wanted.writer_count;
     header.format = wanted.format;
     header.flags = wanted.flags;
     header.created_ns = os::real_time_ns();
@@ -379,6 +380,12 @@ Result<void> Object::require_layout(Layout wanted) const {
     return fail(Code::layout_mismatch, 0, full_name_, quoted(full_name_), " holds ", layout_name(header_.layout), ", not ", layout_name(wanted));
 }
 
+Result<void> Object::require_versions() const {
+    if (header_.layout != Layout::channel && header_.layout != Layout::queue) return {};
+    return fail(Code::layout_mismatch, 0, full_name_, "'", shown(full_name_), "' is a ", layout_name(header_.layout), ", which has messages instead of versions: wait for them by a ",
+                header_.layout == Layout::queue ? "queue handle" : "subscription");
+}
+
 Result<void> Object::require_kind(Kind wanted) const {
     if (header_.kind == wanted) return {};
     return fail(Code::kind_mismatch, 0, full_name_, quoted(full_name_), " is ", with_article(header_.kind), ", not ", with_article(wanted));
@@ -552,6 +559,7 @@ Result<Wait> Object::wait(std::uint32_t seen, Deadline deadline, WaitFor what) c
     point.is = Awaited::change;
     point.may_write = writable_ && !always_wakes();
     point.change = &page->change;
+    point.looks_again = header_.has(kFlagManyWriters);
     point.seen = seen;
     switch (wait_any(std::span(&point, 1), deadline).end) {
         case Ended::timed_out:

@@ -29,6 +29,7 @@ struct NewObject {
     std::uint64_t size_bytes = 0;
     std::uint64_t capacity_bytes = 0;
     std::uint32_t slot_count = 0;
+    std::uint32_t writer_count = 0;
     std::uint32_t flags = 0;     // besides those that follow from the options
     std::string format = {};
     std::uint32_t sync_parameter = 0;  // of a SyncBlock, for the kinds that have one
@@ -62,6 +63,9 @@ class Object {
     int descriptor() const { return fd_.number(); }
     Result<ObjectInfo> info() const;
     Result<int> share_descriptor(Access access) const;
+
+    // The change word counts versions: not of channels and queues, whose readers wait for messages. Errors: layout_mismatch.
+    Result<void> require_versions() const;
 
     // Errors: kind_mismatch, layout_mismatch, naming both.
     Result<void> require_kind(Kind wanted) const;

@@ -71,10 +71,16 @@ Result<void> Section::publish() const {
     return object_->publish();
 }
 
-Result<std::uint32_t> Section::version() const { return object_ ? object_->version() : closed(); }
+Result<std::uint32_t> Section::version() const {
+    if (!object_) return closed();
+    COMAP_TRY(object_->require_versions());
+    return object_->version();
+}
 
 Result<Wait> Section::wait(std::uint32_t seen, Deadline deadline, WaitFor what) const {
-    return object_ ? object_->wait(seen, deadline, what) : closed();
+    if (!object_) return closed();
+    COMAP_TRY(object_->require_versions());
+    return object_->wait(seen, deadline, what);
 }
 
 Result<bool> Section::is_only_holder() const { return object_ ? object_->is_only_holder() : closed(); }

@@ -97,7 +97,7 @@ bool touch(int descriptor, std::uint64_t scratch_offset_bytes);
 // --- the lock that says that somebody holds the object: byte 0, owned by the open file, dropped by the kernel with its
 // last reference (close, exit or kill of every process that has it).
 enum class Locked : std::uint8_t { no, for_reading, for_writing };
-OsResult<Locked> ask_lock(int descriptor);          // by others than this open file; no side effect
+OsResult<Locked> ask_lock(int descriptor, std::uint64_t byte = 0);  // by others than this open file; no side effect
 OsResult<bool> try_read_lock(int descriptor);       // false: another holds the write lock
 OsResult<bool> try_write_lock(int descriptor, std::uint64_t byte = 0);  // false: another holds a lock
 void release_lock(int descriptor, std::uint64_t byte = 0);

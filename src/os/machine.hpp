@@ -3,6 +3,7 @@
 // simulated one that runs several actors one access at a time, kills them, and can be replayed (test/model).
 //
 //   Atom<T>         a shared word of 32 or 64 bits, with the members of std::atomic that are used
+//   Memory          what rings of frames are copied with (comap/ring.hpp)
 //   Sleep           a word to sleep on and what it must still be
 //   Node            what the kernel's list of owned words links
 //   the functions   see os/word.hpp and os/robust_list.hpp
@@ -13,6 +14,7 @@
 #include <span>
 
 #include <comap/deadline.hpp>
+#include <comap/ring.hpp>
 
 #include "os/file.hpp"
 #include "os/robust_list.hpp"
@@ -25,6 +27,7 @@ struct Machine {
     using Atom = std::atomic<T>;
     using Node = RobustNode;
     using Sleep = os::Sleep;
+    using Memory = internal::RingMemory;
 
     static Woken wait(const Atom<std::uint32_t>& word, std::uint32_t seen, Deadline deadline) { return wait_word(word, seen, deadline); }
     static Woken wait_any(std::span<const Sleep> sleeps, Deadline deadline) { return wait_any_word(sleeps, deadline); }
@@ -47,6 +50,7 @@ struct Machine {
 
     static bool touch(int descriptor, std::uint64_t scratch_offset_bytes) { return os::touch(descriptor, scratch_offset_bytes); }
 
+    static bool barrier_everywhere() { return os::barrier_everywhere(); }
     static bool can_spin() { return os::can_spin(); }
     static void spin_pause() { os::spin_pause(); }
 };

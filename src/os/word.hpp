@@ -40,6 +40,11 @@ std::uint32_t set_bit_and_wake_all(std::atomic<std::uint32_t>& word, std::uint32
 std::uint32_t clear_bit_and_wake_all(std::atomic<std::uint32_t>& word, std::uint32_t bit_index);
 std::uint32_t set_to_bit_and_wake_one(std::atomic<std::uint32_t>& word, std::uint32_t bit_index);  // word = 1 << bit_index
 
+// Barriers that cost only one side. A process that takes part needs none of its own between a store and a load: whoever wants the
+// two to be ordered has the kernel make a barrier on every processor that runs such a process (membarrier(2), Linux 4.16).
+bool take_part_in_barriers();  // false: the kernel, or a sandbox, refuses; the process needs barriers of its own
+bool barrier_everywhere();     // false: the same; the others must not be trusted to have seen anything
+
 // Spinning pays only if the other side can run meanwhile: the machine has more than one processor. How many of them are ours
 // does not count: who pins a thread to one processor has the other side on another.
 bool can_spin();

@@ -26,10 +26,15 @@ os::OsResult<RobustLock> RobustLock::attach(int descriptor, std::uint64_t page_o
 
 LockWord<os::Machine> RobustLock::word() const { return lock_word_in(mapping_); }
 
-Ended RobustLock::lock(Deadline deadline) {
+Ended RobustLock::try_lock() {
     const Take end = word().take(0);
     if (end == Take::taken) [[likely]] return Ended::acquired;
     if (end == Take::taken_abandoned) return Ended::acquired_abandoned;
+    return end == Take::corrupt ? Ended::corrupt : Ended::timed_out;
+}
+
+Ended RobustLock::lock(Deadline deadline) {
+    if (const Ended end = try_lock(); end != Ended::timed_out && end != Ended::corrupt) [[likely]] return end;
     WaitPoint<os::Machine> point;
     point.lock = word();
     return wait_any(std::span(&point, 1), deadline).end;

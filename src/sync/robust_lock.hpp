@@ -21,6 +21,7 @@ class RobustLock {
     // whose pages are not 4 KiB.
     static os::OsResult<RobustLock> attach(int descriptor, std::uint64_t page_offset_bytes);
 
+    Ended try_lock();  // timed_out: another has it
     Ended lock(Deadline deadline);
     bool unlock();  // false: somebody wrote over the word, which was left as it is. REQUIRES: this thread has locked it
 

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 #include <comap/deadline.hpp>
 
@@ -37,7 +38,17 @@ inline constexpr std::uint32_t kSpinRoundsMin = 20;
 inline constexpr std::chrono::nanoseconds kSuspicionMax = std::chrono::seconds(1);  // then a contradiction is called corrupt
 inline constexpr std::chrono::nanoseconds kUndecidedMax = std::chrono::milliseconds(4);  // then a look answers from a reservation after all
 
-enum class Awaited : std::uint8_t { lock, mutex, automatic_event, manual_event, semaphore, change };
+enum class Awaited : std::uint8_t { lock, mutex, automatic_event, manual_event, semaphore, change, data };
+
+// Data that can be waited for (a channel's next message, a queue's) brings its own way of looking and of going to sleep.
+struct WaitHooks {
+    Take (*look)(void* data);  // taken: it is there. Takes nothing
+    // A place to sleep until it may be there, and for how long at most; false: look again at once.
+    bool (*prepare)(void* data, os::Sleep& bed, std::chrono::nanoseconds& at_most);
+    // For one who has armed the watch word: whether it is there; if not, who brings it will see that he watches. false in
+    // `is_sure`: that cannot be had here.
+    bool (*look_after_arming)(void* data, bool& is_sure);
+};
 
 enum class Reservation : std::uint8_t { none, living, cleared };
 
@@ -64,7 +75,11 @@ struct WaitPoint {
     EventWord<Machine> event = {};
     SemaphoreWord<Machine> semaphore = {};
     BasicChangeWords<Machine>* change = nullptr;
+    bool looks_again = false;             // change: a publisher can die, or be stopped, before he wakes: see sync/cell_word.hpp
     std::uint32_t seen = 0;               // change: the version; manual event: its epoch when the waiting began
+    const WaitHooks* hooks = nullptr;     // data
+    void* data = nullptr;
+    std::chrono::nanoseconds sleeps_at_most = std::chrono::nanoseconds::max();
 
     bool slept_on_lock = false;
     bool has_lock_word = false;    // wait_all: taken in this attempt
@@ -73,6 +88,7 @@ struct WaitPoint {
 
     std::uint32_t extra_bits() const { return slept_on_lock ? os::kSleepers : 0; }
     bool is_lock() const { return is == Awaited::lock || is == Awaited::mutex; }
+    bool is_looked_at_only() const { return is == Awaited::change || is == Awaited::data; }
     bool has_tokens() const { return is == Awaited::automatic_event || is == Awaited::semaphore; }
 
     Take take() {
@@ -89,6 +105,8 @@ struct WaitPoint {
                 return checked(semaphore.take());
             case Awaited::change:
                 return current_version(*change) != seen ? Take::taken : Take::not_ready;
+            case Awaited::data:
+                return hooks->look(data);
         }
         return Take::corrupt;
     }
@@ -107,14 +125,17 @@ struct WaitPoint {
                 return prepare_for_token(semaphore, bed, [&] { return semaphore.prepare(bed); });
             case Awaited::change:
                 return prepare_for_change(*change, may_write, seen, bed);
+            case Awaited::data:
+                if constexpr (std::is_same_v<Machine, os::Machine>) return hooks->prepare(data, bed, sleeps_at_most);
         }
         return false;
     }
 
+    // Whether he who sleeps there has to look again by himself after a while.
     bool slept_on(const Bed<Machine>& bed) {
         const bool on_lock = bed.word == lock.word;
         if (is_lock() && on_lock) slept_on_lock = true;
-        return on_lock;
+        return on_lock || looks_again;
     }
 
     // Whenever it is looked at in a longer wait: whether it has contradicted itself for too long.
@@ -132,7 +153,7 @@ struct WaitPoint {
     // --- for wait_all
     Take reserve() {
         if (is == Awaited::mutex && mutex.is_mine()) return mutex.is_at_limit() ? Take::too_deep : Take::taken;
-        if (is == Awaited::manual_event || is == Awaited::change) return Take::taken;
+        if (is_looked_at_only() || is == Awaited::manual_event) return Take::taken;
         Take end = lock.take(extra_bits());
         if (end == Take::corrupt || end == Take::too_deep) return end;
         if (end == Take::not_ready) {
@@ -177,6 +198,7 @@ struct WaitPoint {
             case Awaited::semaphore:
                 return tokens_of(semaphore.value()) > 0 ? Take::taken : Take::not_ready;
             case Awaited::change:
+            case Awaited::data:
                 return take();
         }
         return Take::corrupt;
@@ -276,11 +298,14 @@ class WaitLoop {
     bool sleep(std::size_t first, std::size_t count, Deadline until, WaitResult& result) {
         std::array<Bed<Machine>, kWaitMax> beds;
         bool on_locks = false;
+        std::chrono::nanoseconds at_most = std::chrono::nanoseconds::max();
         for (std::size_t i = 0; i < count; ++i) {
             if (!points_[first + i].prepare(beds[i])) return !points_[first + i].is_corrupt() || ended(result, Ended::corrupt, first + i);
             on_locks = points_[first + i].slept_on(beds[i]) || on_locks;
+            at_most = std::min(at_most, points_[first + i].sleeps_at_most);
         }
-        const Deadline recheck = on_locks ? Deadline::after(kRecheck) : Deadline::forever();
+        if (on_locks) at_most = std::min<std::chrono::nanoseconds>(at_most, kRecheck);
+        const Deadline recheck = at_most == std::chrono::nanoseconds::max() ? Deadline::forever() : Deadline::after(at_most);
         const os::Woken woken = count == 1 ? Machine::wait(*beds[0].word, beds[0].seen, earlier(until, recheck)) : Machine::wait_any(std::span<const Bed<Machine>>(beds).first(count), earlier(until, recheck));
         if (woken == os::Woken::interrupted || woken == os::Woken::refused) interrupted_ = true;
         if (woken != os::Woken::timed_out || !on_locks) return true;
@@ -339,7 +364,7 @@ Take try_all(std::span<WaitPoint<Machine>> points, std::span<const std::uint8_t>
             const bool was_reset = points[i].is == Awaited::manual_event &&
                                    EventWord<Machine>::epoch_of(points[i].event.value()) != EventWord<Machine>::epoch_of(before[i]);
             if (was_reset || (before[i] & kEventSet) == 0) end = Take::not_ready;
-            if (points[i].is == Awaited::change) end = points[i].take();
+            if (points[i].is_looked_at_only()) end = points[i].take();
         }
     }
     if (end != Take::taken) {

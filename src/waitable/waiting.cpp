@@ -34,16 +34,25 @@ Result<void> check(const Waitable& one) {
                     "' was opened for reading only and cannot be waited for by this handle");
     }
     if (!one.object()) return fail(Code::invalid_argument, 0, "", "an entry of the list to wait for is a closed handle");
+    if (!one.hooks()) COMAP_TRY(one.object()->require_versions());
     return one.object()->page_is_writable() ? Result<void>() : one.object()->require_waitable();
 }
 
 Result<Point> point_of(const Waitable& one) {
     if (one.core()) return one.core()->point();
+    if (one.hooks()) {
+        Point point;
+        point.is = Awaited::data;
+        point.hooks = one.hooks();
+        point.data = one.data();
+        return point;
+    }
     COMAP_GET(HeaderPage* const page, one.object()->page());
     Point point;
     point.is = Awaited::change;
     point.may_write = one.object()->page_is_writable() && !one.object()->always_wakes();
     point.change = &page->change;
+    point.looks_again = one.object()->header().has(kFlagManyWriters);
     point.seen = one.seen() & kVersionMask;
     return point;
 }
@@ -51,7 +60,8 @@ Result<Point> point_of(const Waitable& one) {
 Result<SyncKey> key_of(const Waitable& one) {
     if (one.core()) return one.core()->key();
     COMAP_GET(const os::FileState state, one.object()->sync_file_state(false));
-    return SyncKey{state.device, state.inode, UINT64_MAX};  // its changes, not a lock in one of its pages
+    // Its changes, or a reader's place in it; not a lock in one of its pages.
+    return SyncKey{state.device, state.inode, one.hooks() ? reinterpret_cast<std::uintptr_t>(one.data()) | 1 : UINT64_MAX};
 }
 
 Result<void> check_count(std::size_t count) {
@@ -63,6 +73,7 @@ Result<void> check_count(std::size_t count) {
 bool is_plain(const Waitable& one) { return one.core() && one.access() == Access::read_write; }
 
 Result<Take> look_for_change(const Waitable& one) {
+    if (one.hooks()) return one.hooks()->look(one.data());
     COMAP_GET(const HeaderPage* const page, one.object()->page());
     return current_version(page->change) != (one.seen() & kVersionMask) ? Take::taken : Take::not_ready;
 }
@@ -130,6 +141,7 @@ Result<Waited> wait_any(std::span<const Waitable> objects, Deadline deadline) {
         }
         if (end == Take::taken) return Waited{Acquired::acquired, i};
         if (end == Take::taken_abandoned) return Waited{Acquired::acquired_abandoned, i};
+        if (end == Take::corrupt && objects[i].hooks()) return finished({Ended::corrupt, i}, objects);
     }
     Points points;
     COMAP_TRY(points.fill(objects));

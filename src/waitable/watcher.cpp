@@ -60,6 +60,7 @@ struct Watcher::State {
 
     Result<void> add(const std::shared_ptr<Object>& object, std::uint64_t tag, std::uint32_t seen, std::function<bool()> is_ready = {});
     Result<void> add(const SyncObject& one, std::uint64_t tag, std::function<bool()> is_ready);
+    Result<void> add(const Waitable& data, const std::shared_ptr<Object>& object, std::uint64_t tag);
 
     os::ChangeEvents events;
     std::unordered_map<std::uint64_t, Watched> watched;
@@ -90,12 +91,25 @@ Result<void> Watcher::State::add(const std::shared_ptr<Object>& object, std::uin
     Watched& entry = watched[tag] = Watched{object, page, *watch, seen & kVersionMask, std::move(is_ready)};
     if (object->page_is_writable()) arm(page->change);
     // Opening and closing the file is an event of its own: the descriptor becomes readable for what is there already.
-    const bool is_there = version_after_arming(page->change) != entry.seen || (entry.is_ready && entry.is_ready());
+    const std::uint32_t now = version_after_arming(page->change);
+    const bool is_there = entry.is_ready ? entry.is_ready() : now != entry.seen;
     if (!is_there || os::reopen(object->descriptor(), false)) return {};
     if (object->access() == Access::read_write && os::touch(object->descriptor(), kScratchOffsetBytes)) return {};
     if (!is_shared(*watch)) events.remove(*watch);
     watched.erase(tag);
     return fail(Code::os_error, EMFILE, object->name(), "'", shown(object->name()), "' cannot be watched: too many open files");
+}
+
+Result<void> Watcher::State::add(const Waitable& data, const std::shared_ptr<Object>& object, std::uint64_t tag) {
+    if (!object) return fail(Code::invalid_argument, 0, "", "this handle is closed and cannot be watched");
+    bool is_sure = true;
+    (void)data.hooks()->look_after_arming(data.data(), is_sure);
+    if (!is_sure)
+        return fail(Code::unsupported, 0, object->name(), "'", shown(object->name()), "' cannot be watched by descriptor here: the kernel, or a sandbox, refuses membarrier(2)");
+    return add(object, tag, 0, [data] {
+        bool sure = true;
+        return data.hooks()->look_after_arming(data.data(), sure);
+    });
 }
 
 Watcher::Watcher() = default;
@@ -138,6 +152,9 @@ Result<void> Watcher::add(const Event& event, std::uint64_t tag) {
 Result<void> Watcher::add(const Semaphore& semaphore, std::uint64_t tag) {
     return state_ ? state_->add(semaphore, tag, [core = semaphore.core()] { return tokens_of(core->semaphore().value()) > 0; }) : closed();
 }
+
+Result<void> Watcher::add(RawSubscription& subscription, std::uint64_t tag) { return state_ ? state_->add(Waitable(subscription), subscription.object(), tag) : closed(); }
+Result<void> Watcher::add(const RawQueue& queue, std::uint64_t tag) { return state_ ? state_->add(Waitable(queue), queue.object(), tag) : closed(); }
 
 Result<void> Watcher::remove(std::uint64_t tag) {
     if (!state_) return closed();

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 #include <string>
 
+#include <comap/cell.hpp>
 #include <comap/event.hpp>
 #include <comap/mutex.hpp>
 #include <comap/semaphore.hpp>
@@ -58,6 +60,31 @@ TEST_F(Bits32Test, TextsAreRead) {
     ASSERT_OK(text->set("und tschüss"));
     EXPECT_EQ(peer.wait(), 0);
     EXPECT_EQ(text->get()->value, "und tschüss");
+}
+
+// Readers and writers of both widths; the record is no whole number of either's words.
+TEST_F(Bits32Test, CellsAreLoadedAndStored) {
+    const auto type = RecordType::from_list("count:u8,odd:u1[7]").value();
+    for (const std::uint32_t writers : {1u, 3u}) {
+        const std::string name = writers == 1 ? "cell" : "cell of several";
+        const auto cell = RawCell::create(name, type, {.writers = writers}, context);
+        ASSERT_OK(cell);
+        std::array<std::byte, 15> value{};
+        value[0] = value[14] = std::byte{1};
+        ASSERT_OK(cell->store(value));
+        cell->give_up_role();
+        Peer peer(writers == 1 ? "cell" : "cells");
+        ASSERT_TRUE(peer.is_ready());
+        const auto change = [](std::byte* bytes, void*) {
+            bytes[14] = bytes[0] = static_cast<std::byte>(std::to_integer<int>(bytes[0]) + 1);
+        };
+        for (int i = 0; i < 3000 && writers > 1; ++i) ASSERT_OK(cell->update(change, nullptr));
+        ASSERT_EQ(peer.wait(), 0);
+        ASSERT_OK(cell->load(value));
+        EXPECT_EQ(value[0], value[14]);
+        EXPECT_EQ(*cell->version(), 1u + 3000 + (writers > 1 ? 3000 : 0));
+        EXPECT_EQ(std::to_integer<std::uint32_t>(value[0]), *cell->version() % 256);
+    }
 }
 
 TEST_F(Bits32Test, AnEventGoesToAndFro) {

@@ -3,6 +3,7 @@
 // has opened them; exit code 0 if all was as it must be.
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -62,6 +63,23 @@ void text() {
     const auto writer = Text::open("text");
     if (writer) PEER_CHECK(is_unsupported(writer->set("x"), "64-bit"));
     else PEER_CHECK(is_unsupported(writer, "64-bit"));
+}
+
+// Counts up in the first byte, and shows that it is whole by the last.
+void cell(const char* name) {
+    const auto cell = RawCell::open(name);
+    PEER_CHECK(cell && cell->type().size_bytes() == 15);
+    std::array<std::byte, 15> value;
+    PEER_CHECK(cell->load(value) && value[0] != std::byte{0} && value[0] == value[14]);
+    say_ready();
+    const auto change = [](std::byte* bytes, void*) {
+        PEER_CHECK(bytes[0] == bytes[14]);
+        bytes[14] = bytes[0] = static_cast<std::byte>(std::to_integer<int>(bytes[0]) + 1);
+    };
+    for (int i = 0; i < 3000; ++i) {
+        PEER_CHECK(cell->update(change, nullptr));
+        PEER_CHECK(cell->load(value) && value[0] == value[14]);
+    }
 }
 
 void event() {
@@ -139,6 +157,8 @@ int main(int argc, char** argv) {
     const std::string part = argc == 2 ? argv[1] : "";
     if (part == "bytes") bytes();
     else if (part == "text") text();
+    else if (part == "cell") cell("cell");
+    else if (part == "cells") cell("cell of several");
     else if (part == "event") event();
     else if (part == "semaphore") semaphore();
     else if (part == "mutex") mutex();

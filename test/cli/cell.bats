@@ -58,6 +58,8 @@ time.sleep(1000)' "$1"
     fails 2 two "'a'" -- cell x create --fields a:f8,a:f4 --keep
     fails 2 -- cell x create --fields '' --keep
     fails 2 70000 65533 -- cell x create --fields a:f8 --history 70000 --keep
+    fails 2 65 64 -- cell x create --fields a:f8 --writers 65 --keep
+    fails 2 64 -- cell x create --fields a:f8 --writers 0 --keep
     run -2 comap cell x create --fields a:f8 --history -1 --keep
     has_no_object x
     make_quote
@@ -282,11 +284,13 @@ with open(sys.argv[1], "r+b") as file:
     [[ $output == *$'FIELD  TYPE  OFFSET\nt      f8         0\nbid    f8         8\nask    f8        16\nsym    s16       24'* ]]
     run -0 comap stat quote --json
     is_json <<<"$output"
-    [[ $output == *'"kind":"cell"'*'"record_bytes":40,"slot_count":8,"history":5,"many_writers":false'* ]]
+    [[ $output == *'"kind":"cell"'*'"record_bytes":40,"slot_count":8,"history":5,"writers":1'* ]]
     [[ $output == *'"fields":[{"name":"t","type":"f8","offset":0},{"name":"bid","type":"f8","offset":8}'* ]]
-    comap cell many create --fields 'a:i4[2,3]' --many-writers --keep
+    comap cell many create --fields 'a:i4[2,3]' --writers 5 --keep
     run -0 comap stat many
-    [[ $output == *"writers   many"*"i4[2,3]"* ]]
+    [[ $output == *"writers   up to 5 at a time"*"i4[2,3]"* ]]
+    run -0 comap stat many --json
+    [[ $output == *'"history":1,"writers":5'* ]]
     comap ls --json | is_json
 }
 
@@ -347,8 +351,8 @@ END
     [ "$(comap get quote bid)" = 3 ]
 }
 
-@test "many writers: each put of a field is one step" {
-    comap cell many create --fields 'n:u4[8]' --many-writers --keep
+@test "several writers: each put of a field is one step" {
+    comap cell many create --fields 'n:u4[8]' --writers 8 --keep
     take_role "$LOCAL/many"
     local i pids=()
     for i in 0 1 2 3 4 5 6 7; do

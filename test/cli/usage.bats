@@ -23,7 +23,7 @@ load helper
 }
 
 @test "-h is short with examples, --help is full, on stdout" {
-    for command in create put get watch hexdump ls stat who rm run cell lock mutex event sem wait gc janitor doctor limits setup-global completion; do
+    for command in create put get watch hexdump ls stat who rm run cell channel pub sub queue push pop record replay dump load lock mutex event sem wait gc janitor doctor limits setup-global completion; do
         run --separate-stderr -0 comap "$command" -h
         [[ $output == *"Examples:"* && $output == *"comap $command"* ]]
         [ -z "$stderr" ]
@@ -45,7 +45,9 @@ load helper
 @test "a write error on stdout is an error" {
     [ -w /dev/full ] || skip "no /dev/full"
     comap put greeting hello
-    for command in "ls" "ls --json" "get greeting" "stat greeting" "limits" "-V" "doctor" "hexdump greeting" "watch greeting -i --count 1" "who greeting --json" "completion bash"; do
+    comap pub log hello
+    comap push jobs a b
+    for command in "sub log --from oldest --count 1" "get log" "hexdump log" "pop jobs" "pop jobs --confirm" "dump greeting -" "record log - --from oldest --count 1" "ls" "ls --json" "get greeting" "stat greeting" "limits" "-V" "doctor" "hexdump greeting" "watch greeting -i --count 1" "who greeting --json" "completion bash"; do
         status=0
         # shellcheck disable=SC2086
         comap $command >/dev/full 2>"$WORK/err" || status=$?

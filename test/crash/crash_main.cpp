@@ -258,6 +258,7 @@ std::uint64_t run(World& world, const Arguments& arguments) {
     auto all = operations();
     all.insert(all.end(), sync_operations().begin(), sync_operations().end());
     all.insert(all.end(), cell_operations().begin(), cell_operations().end());
+    all.insert(all.end(), ring_operations().begin(), ring_operations().end());
     for (const auto& operation : all) {
         if (!is_wanted(operation.name)) continue;
         Tally tally;

@@ -21,6 +21,10 @@ struct Actor {
     Event event;
     Semaphore semaphore;
     RawCell cell;
+    RawChannel channel;
+    RawSubscription subscription;
+    RawQueue queue;
+    Item item;
 
     Context& begin() { return context.emplace(ContextOptions{.root = root}); }
 };
@@ -38,6 +42,7 @@ struct Operation {
 const std::vector<Operation>& operations();
 const std::vector<Operation>& sync_operations();  // of mutexes, events and semaphores
 const std::vector<Operation>& cell_operations();
+const std::vector<Operation>& ring_operations();  // of channels and queues
 
 // The same with the command: run with these arguments, killed between system calls.
 struct ToolOperation {

@@ -94,6 +94,9 @@ void World::close_held() {
     held_event.close();
     held_semaphore.close();
     held_cell.close();
+    held_subscription.close();
+    held_channel.close();
+    held_queue.close();
 }
 
 void World::end_run() {

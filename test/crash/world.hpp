@@ -51,6 +51,9 @@ struct World {
     Event held_event;
     Semaphore held_semaphore;
     RawCell held_cell;
+    RawChannel held_channel;
+    RawSubscription held_subscription;
+    RawQueue held_queue;
     pid_t holder = -1;                 // a process that holds kName until it is killed
     pid_t waiter = -1;                 // a process that waits for something and then ends
     int waiter_code = -1;              // what it ended with

@@ -212,10 +212,11 @@ void Simulation::begin() {
 void Simulation::live_or_die() {
     Actor& actor = self();
     ++actor.steps;
-    const bool killed = std::any_of(options_.kills.begin(), options_.kills.end(), [&](const Kill& kill) {
-        return !kill.any_actors_step && kill.actor == current_ && kill.step == actor.steps;
+    const auto kill = std::find_if(options_.kills.begin(), options_.kills.end(), [&](const Kill& one) {
+        return !one.any_actors_step && one.actor == current_ && one.step == actor.steps;
     });
-    if (killed || actor.doomed) die();
+    if (kill != options_.kills.end() && kill->only_stops) stop();
+    if (kill != options_.kills.end() || actor.doomed) die();
 }
 
 void Simulation::end(const char* what, const volatile void* word, std::uint64_t before, std::uint64_t after, bool wrote) {
@@ -371,6 +372,14 @@ void Simulation::die() {
     std::abort();  // nobody runs the dead
 }
 
+void Simulation::stop() {
+    ++deaths_;
+    note("is stopped for ever", nullptr, 0, 0);
+    self().state = State::stopped;
+    schedule();
+    std::abort();  // nobody lets it go on
+}
+
 void Simulation::kernel_step() { begin(); }
 
 // As in handle_futex_death() of kernel/futex/core.c.
@@ -438,7 +447,7 @@ std::string Simulation::trace() const {
     for (std::uint64_t i = noted_ > last_.size() ? noted_ - last_.size() : 0; i < noted_; ++i) text += line(last_[i % last_.size()]);
     for (int i = 0; i < actor_count(); ++i) {
         const Actor& actor = actors_[static_cast<std::size_t>(i)];
-        constexpr std::array<const char*, 4> kStates = {"can run", "sleeps", "is done", "is dead"};
+        constexpr std::array<const char*, 5> kStates = {"can run", "sleeps", "is done", "is dead", "is stopped"};
         text += "  actor " + std::to_string(i) + " " + kStates[static_cast<std::size_t>(actor.state)] + ", " + std::to_string(actor.steps) + " steps";
         for (const Sleeper& sleeper : sleepers_)
             if (sleeper.actor == i) text += std::string(", on ") + name_of(sleeper.word);

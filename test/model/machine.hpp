@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A simulated machine for the algorithms of src/sync: several actors run one access at a time, in an order that follows from
-// a seed; any of them can be killed before any access. So a run can be repeated exactly.
+// a seed; any of them can be killed, or stopped for ever, before any access. So a run can be repeated exactly.
 //
 // What is simulated, and how it differs from a real machine:
 //   - Memory is sequentially consistent: what weaker memory orders allow is left to ThreadSanitizer and the SYNC comments.
@@ -156,6 +156,7 @@ struct Kill {
     int actor = kNobody;
     std::uint64_t step = 0;
     bool any_actors_step = false;
+    bool only_stops = false;  // it never runs again, but is not dead: the kernel does nothing about it
 };
 
 struct Options {
@@ -189,7 +190,7 @@ class Random {
     std::uint64_t state_;
 };
 
-enum class State : std::uint8_t { runnable, asleep, done, dead };
+enum class State : std::uint8_t { runnable, asleep, done, dead, stopped };
 
 // Who looks at each write to a word.
 class Tracker {
@@ -244,7 +245,7 @@ class Simulation {
     bool has_announced(int actor) const { return actors_[static_cast<std::size_t>(actor)].pending != nullptr; }
     std::uint64_t steps(int actor) const { return actors_[static_cast<std::size_t>(actor)].steps; }
     std::uint64_t turn() const { return turn_; }  // accesses of all so far
-    std::uint32_t deaths() const { return deaths_; }
+    std::uint32_t deaths() const { return deaths_; }  // and stops
     std::uint32_t long_timeouts() const { return long_timeouts_; }  // of 5 ms and more: the rechecks
     std::uint32_t naps() const { return naps_; }
     std::uint64_t clock_ns() const { return clock_ns_; }
@@ -313,6 +314,7 @@ class Simulation {
     std::uint32_t wake_sleepers(const volatile void* word, std::uint32_t count);
     void live_or_die();
     [[noreturn]] void die();
+    [[noreturn]] void stop();
     void handle_death_of(SimNode* node, bool pending);
     void kernel_step();
     void note(const char* what, const volatile void* word, std::uint64_t before, std::uint64_t after);

@@ -35,9 +35,12 @@ class Model : public testing::TestWithParam<Entry> {
     }
 };
 
-TEST_P(Model, nobody_dies) { run_seeds(seeds_or(8000), Deaths::none); }
-TEST_P(Model, one_dies_anywhere) { run_seeds(seeds_or(120), Deaths::each); }
-TEST_P(Model, two_die) { run_seeds(seeds_or(1200), Deaths::random); }
+TEST_P(Model, nobody_dies) { run_seeds(seeds_or(8000 / GetParam().cost), Deaths::none); }
+TEST_P(Model, one_dies_anywhere) { run_seeds(seeds_or(120 / GetParam().cost), Deaths::each); }
+TEST_P(Model, one_is_stopped_anywhere) {
+    if (GetParam().survives_stops) run_seeds(seeds_or(120 / GetParam().cost), Deaths::stops);
+}
+TEST_P(Model, two_die) { run_seeds(seeds_or(1200 / GetParam().cost), Deaths::random); }
 
 INSTANTIATE_TEST_SUITE_P(scenarios, Model, testing::ValuesIn(scenarios().begin(), scenarios().end()),
                          [](const testing::TestParamInfo<Entry>& entry) { return std::string(entry.param.name); });
@@ -59,21 +62,21 @@ int replay_one(int argc, char** argv) {
             entry = find_scenario(value);
         } else if (option == "--seed") {
             seed = std::strtoull(value, nullptr, 10);
-        } else if (option == "--kill") {
+        } else if (option == "--kill" || option == "--stop") {
             char* rest = nullptr;
             const int actor = static_cast<int>(std::strtol(value, &rest, 10));
             if (*rest != ':' && *rest != '@') {
                 entry = nullptr;
                 break;
             }
-            kills.push_back({actor, std::strtoull(rest + 1, nullptr, 10), *rest == '@'});
+            kills.push_back({actor, std::strtoull(rest + 1, nullptr, 10), *rest == '@', option == "--stop"});
         } else {
             entry = nullptr;
             break;
         }
     }
     if (entry == nullptr) {
-        std::fputs("usage: model_tests --scenario NAME [--seed S] [--kill ACTOR:STEP | --kill ACTOR@STEP_OF_ALL]... [--trace]\nscenarios:", stderr);
+        std::fputs("usage: model_tests --scenario NAME [--seed S] [--kill ACTOR:STEP | --kill ACTOR@STEP_OF_ALL | --stop ACTOR:STEP]... [--trace]\nscenarios:", stderr);
         for (const Entry& each : scenarios()) std::fprintf(stderr, " %s", each.name);
         std::fputs("\n", stderr);
         return 2;

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <ostream>
 
+#include "cells.hpp"
 #include "locks.hpp"
 #include "runs.hpp"
 #include "several.hpp"
@@ -26,6 +27,19 @@ struct AnnouncesNothing : SimMachine {       // a lock word is taken before the 
 };
 struct ArmsLate : SimMachine {};             // a watcher reads the version before he arms
 struct SleepsOnSet : SimMachine {};          // does not look whether the event is set before it goes to sleep
+struct NeverChecks : SimMachine {};          // a reader of a cell does not look at the version again
+struct ChecksTooLate : SimMachine {};        // or allows one version too many
+struct PublishesFirst : SimMachine {};       // the lone writer advances the version, then fills the slot
+struct ForgetsToLook : SimMachine {};        // the lone writer's quick store does not look who sleeps
+struct LooksOnce : SimMachine {};            // a claimer does not look at the version after the entry
+struct ClaimsFirst : SimMachine {};          // claims the entry, then fills the slot
+struct HelpsNobody : SimMachine {};          // waits until the claimer advances the version himself
+struct AdvancesBlindly : SimMachine {};      // adds to the version, whatever it is
+struct DropsSleepers : SimMachine {};        // advances without the sleeper bit, and wakes nobody
+struct TellsEarly : SimMachine {};           // looks who watches before the version is advanced
+struct InheritsNothing : SimMachine {};      // the next owner of a place does not look which slots are referred to
+struct UpdatesBlindly : SimMachine {};       // an update does not care which version it comes after
+struct InheritsUnclaimed : SimMachine {};    // nor which was claimed and not published
 
 }  // namespace comap::model
 
@@ -114,6 +128,112 @@ bool EventWord<model::SleepsOnSet>::prepare(Bed<model::SleepsOnSet>& bed, bool /
     return true;
 }
 
+template <>
+bool BasicCellSlots<model::NeverChecks>::is_still_there(std::uint32_t /*version*/) const { return true; }
+
+template <>
+bool BasicCellSlots<model::ChecksTooLate>::is_still_there(std::uint32_t version) const { return (change->load() >> 1) - version <= slot_mask; }
+
+template <>
+bool BasicCellSlots<model::PublishesFirst>::store_unless_awaited(std::uint32_t seen, WordAtom* next, const void* value, std::size_t size_bytes) const {
+    if (!change->compare_exchange_strong(seen, seen + kNextVersion)) return false;
+    fill(next, value, size_bytes);
+    return true;
+}
+
+template <>
+bool BasicCellSlots<model::ForgetsToLook>::store_unless_awaited(std::uint32_t seen, WordAtom* next, const void* value, std::size_t size_bytes) const {
+    fill(next, value, size_bytes);
+    change->store(seen + kNextVersion);
+    return true;
+}
+
+template <>
+void advance_version(const CellWords<model::AdvancesBlindly>& cell, std::uint32_t from) {
+    if (current_version(*cell.words) != from) return;
+    cell.words->change.fetch_add(kOneVersion);
+    model::SimMachine::clear_bit_and_wake_all(cell.words->change, kSleeperBit);
+}
+
+template <>
+void advance_version(const CellWords<model::DropsSleepers>& cell, std::uint32_t from) {
+    std::uint32_t seen = cell.words->change.load();
+    while (version_of(seen) == from && !cell.words->change.compare_exchange_weak(seen, (seen & ~kSleeper) + kOneVersion)) {}
+}
+
+template <>
+void advance_version(const CellWords<model::TellsEarly>& cell, std::uint32_t from) {
+    tell_watchers(cell);
+    std::uint32_t seen = cell.words->change.load();
+    while (version_of(seen) == from && !cell.words->change.compare_exchange_weak(seen, seen + kOneVersion)) {}
+}
+
+// A store without the parts that a mutant leaves out.
+template <typename Machine>
+struct ShortStore {
+    bool looks_again = true;
+    bool fills_first = true;
+    bool helps = true;
+    bool minds_after = true;
+
+    template <typename GoOn>
+    CellStored attempt(const CellWords<Machine>& cell, std::uint32_t slot, const void* value, const GoOn& go_on, const std::uint32_t* after, std::uint32_t& version) const {
+        const std::uint32_t now = current_version(*cell.words);
+        const std::uint32_t next = now + 1;
+        auto& entry = cell.slots.directory[next & cell.slots.slot_mask];
+        std::uint64_t seen = entry.load();
+        if (version_of_entry(seen) == next) {
+            if (helps) advance_version(cell, now);
+            return CellStored::again;
+        }
+        if (looks_again && current_version(*cell.words) != now) return CellStored::again;
+        if (minds_after && after != nullptr && *after != now) return CellStored::overtaken;
+        if (fills_first) cell.slots.fill(cell.slots.slot(slot), value, cell.record_bytes);
+        if (!entry.compare_exchange_strong(seen, cell_entry(next, slot))) return CellStored::again;
+        if (!fills_first) cell.slots.fill(cell.slots.slot(slot), value, cell.record_bytes);
+        go_on();
+        advance_version(cell, now);
+        version = next;
+        return CellStored::stored;
+    }
+};
+
+template <>
+CellStored CellPlace<model::LooksOnce>::Store::attempt(const std::uint32_t* after, std::uint32_t& version) {
+    return ShortStore<model::LooksOnce>{.looks_again = false}.attempt(cell_, place_.slot(), value_, [this] { place_.go_on(); }, after, version);
+}
+template <>
+CellStored CellPlace<model::ClaimsFirst>::Store::attempt(const std::uint32_t* after, std::uint32_t& version) {
+    return ShortStore<model::ClaimsFirst>{.fills_first = false}.attempt(cell_, place_.slot(), value_, [this] { place_.go_on(); }, after, version);
+}
+template <>
+CellStored CellPlace<model::HelpsNobody>::Store::attempt(const std::uint32_t* after, std::uint32_t& version) {
+    return ShortStore<model::HelpsNobody>{.helps = false}.attempt(cell_, place_.slot(), value_, [this] { place_.go_on(); }, after, version);
+}
+template <>
+CellStored CellPlace<model::UpdatesBlindly>::Store::attempt(const std::uint32_t* after, std::uint32_t& version) {
+    return ShortStore<model::UpdatesBlindly>{.minds_after = false}.attempt(cell_, place_.slot(), value_, [this] { place_.go_on(); }, after, version);
+}
+
+template <>
+void CellPlace<model::InheritsNothing>::take(const CellWords<model::InheritsNothing>& cell, std::uint32_t place) {
+    turns_.clear();
+    for (std::uint32_t own = 0; own <= cell.slots.slot_mask; ++own) turns_.push_back(place * (cell.slots.slot_mask + 1) + own);
+    turn_ = 0;
+}
+
+template <>
+void CellPlace<model::InheritsUnclaimed>::take(const CellWords<model::InheritsUnclaimed>& cell, std::uint32_t place) {
+    const std::uint32_t now = current_version(*cell.words);
+    turns_.clear();
+    for (std::uint32_t own = 0; own <= cell.slots.slot_mask; ++own) turns_.push_back(place * (cell.slots.slot_mask + 1) + own);
+    for (std::uint32_t age = cell.slots.slot_mask; age-- > 0;) {
+        const std::uint64_t entry = cell.slots.directory[(now - age) & cell.slots.slot_mask].load();
+        if (version_of_entry(entry) == now - age && std::erase(turns_, slot_of_entry(entry)) > 0) turns_.push_back(slot_of_entry(entry));
+    }
+    turn_ = 0;
+}
+
 }  // namespace comap::internal
 
 namespace comap::model {
@@ -139,7 +259,7 @@ Mutant fault(const char* name, bool Faults::* what, const char* scenario, Deaths
 
 template <template <typename> class Kind, typename Broken, auto... arguments>
 Mutant broken(const char* name, Deaths deaths, bool may_recheck_after_death = true) {
-    return {name, {}, Entry{name, &make<Kind, Broken, arguments...>, may_recheck_after_death}, deaths};
+    return {name, {}, Entry{name, &make<Kind, Broken, arguments...>, may_recheck_after_death, deaths == Deaths::stops}, deaths};
 }
 
 std::vector<Mutant> mutants() {
@@ -172,6 +292,23 @@ std::vector<Mutant> mutants() {
         broken<SemaphoreScenario, ShowsAtOnce, SemaphoreScenario<ShowsAtOnce>::plain>("release_in_two_steps", Deaths::each, false),
         broken<AutomaticEventScenario, SleepsOnSet, AutomaticEventScenario<SleepsOnSet>::plain>("sleeps_on_set_event", Deaths::none, false),
         broken<WatchScenario, ArmsLate>("watcher_arms_late", Deaths::none, false),
+        fault("store_wakes_nobody", &Faults::set_wakes_nobody, "cell", Deaths::none),
+        fault("store_among_wakes_nobody", &Faults::clear_wakes_nobody, "cell_among", Deaths::none),
+        broken<CellScenario, NeverChecks>("cell_reader_never_checks", Deaths::none, false),
+        broken<CellScenario, ChecksTooLate>("cell_reader_checks_too_late", Deaths::none, false),
+        broken<CellScenario, PublishesFirst>("cell_published_before_filled", Deaths::none, false),
+        broken<CellScenario, ForgetsToLook>("cell_quick_store_forgets_sleepers", Deaths::none, false),
+        broken<CellAmongScenario, NeverChecks, CellAmongScenario<NeverChecks>::stores>("cell_reader_among_never_checks", Deaths::none),
+        broken<CellAmongScenario, ChecksTooLate, CellAmongScenario<ChecksTooLate>::places>("cell_reader_among_checks_too_late", Deaths::none),
+        broken<CellAmongScenario, LooksOnce, CellAmongScenario<LooksOnce>::places>("cell_claimed_after_one_look", Deaths::none),
+        broken<CellAmongScenario, ClaimsFirst, CellAmongScenario<ClaimsFirst>::stores>("cell_claimed_before_filled", Deaths::none),
+        broken<CellAmongScenario, HelpsNobody, CellAmongScenario<HelpsNobody>::stores>("cell_claimer_not_helped", Deaths::stops),
+        broken<CellAmongScenario, AdvancesBlindly, CellAmongScenario<AdvancesBlindly>::stores>("cell_version_advanced_twice", Deaths::none),
+        broken<CellAmongScenario, DropsSleepers, CellAmongScenario<DropsSleepers>::stores>("cell_sleepers_dropped", Deaths::none),
+        broken<CellAmongScenario, TellsEarly, CellAmongScenario<TellsEarly>::watched>("cell_watchers_told_early", Deaths::none, false),
+        broken<CellAmongScenario, InheritsNothing, CellAmongScenario<InheritsNothing>::places>("cell_place_inherited_blindly", Deaths::none),
+        broken<CellAmongScenario, InheritsUnclaimed, CellAmongScenario<InheritsUnclaimed>::places>("cell_claim_of_dead_not_inherited", Deaths::each),
+        broken<CellAmongScenario, UpdatesBlindly, CellAmongScenario<UpdatesBlindly>::updates>("cell_update_lost", Deaths::none),
     };
 }
 

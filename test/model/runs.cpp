@@ -3,8 +3,12 @@
 
 #include <array>
 
+#include "cells.hpp"
 #include "locks.hpp"
+#include "queues.hpp"
+#include "rings.hpp"
 #include "several.hpp"
+#include "store_buffers.hpp"
 #include "tokens.hpp"
 
 namespace comap::model {
@@ -15,6 +19,20 @@ using M = SimMachine;
 template <template <typename> class Kind, auto... arguments>
 std::unique_ptr<Scenario> make() {
     return std::make_unique<Kind<M>>(arguments...);
+}
+
+template <RingScenario<BufferedMachine>::Variant variant>
+std::unique_ptr<Scenario> make_buffered() {
+    return std::make_unique<RingScenario<BufferedMachine>>(variant);
+}
+template <RingScenario<RingMachine>::Variant variant>
+std::unique_ptr<Scenario> make_ring() {
+    return std::make_unique<RingScenario<RingMachine>>(variant);
+}
+
+template <QueueScenario<RingMachine>::Variant variant>
+std::unique_ptr<Scenario> make_queue() {
+    return std::make_unique<QueueScenario<RingMachine>>(variant);
 }
 
 constexpr std::array kScenarios = {
@@ -44,6 +62,22 @@ constexpr std::array kScenarios = {
     Entry{"all_without_manual", &make<AllScenario, AllScenario<M>::without_manual>, true},
     Entry{"all_manual", &make<AllManualScenario>, true},
     Entry{"all_mutexes", &make<AllMutexesScenario>, true},
+    Entry{"cell", &make<CellScenario>, false},
+    Entry{"cell_among", &make<CellAmongScenario, CellAmongScenario<M>::stores>, true, true},
+    Entry{"cell_update", &make<CellAmongScenario, CellAmongScenario<M>::updates>, true, true},
+    Entry{"cell_places", &make<CellAmongScenario, CellAmongScenario<M>::places>, true, true},
+    Entry{"cell_watched", &make<CellAmongScenario, CellAmongScenario<M>::watched>, false},
+    Entry{"ring", &make_ring<RingScenario<RingMachine>::lone>, false, true, false, 2},
+    Entry{"ring_buffered", &make_buffered<RingScenario<BufferedMachine>::lone>, false, false, false, 6},
+    Entry{"ring_buffered_many", &make_buffered<RingScenario<BufferedMachine>::many>, true, false, false, 6},
+    Entry{"ring_buffered_places", &make_buffered<RingScenario<BufferedMachine>::places>, true, false, false, 6},
+    Entry{"ring_buffered_watched", &make_buffered<RingScenario<BufferedMachine>::watched>, false, false, false, 6},
+    Entry{"ring_read_only", &make_ring<RingScenario<RingMachine>::read_only>, false, true, false, 2},
+    Entry{"ring_many", &make_ring<RingScenario<RingMachine>::many>, true, false, false, 2},
+    Entry{"ring_places", &make_ring<RingScenario<RingMachine>::places>, true, false, false, 4},
+    Entry{"queue", &make_queue<QueueScenario<RingMachine>::plain>, true, false, true, 4},
+    Entry{"queue_confirm", &make_queue<QueueScenario<RingMachine>::confirm>, true, false, true, 4},
+    Entry{"ring_watched", &make_ring<RingScenario<RingMachine>::watched>, false, false, false, 2},
 };
 
 Options options_of(std::uint64_t seed, const std::vector<Kill>& kills, const Faults& faults, bool trace) {
@@ -78,7 +112,7 @@ Report run(const Entry& entry, std::uint64_t seed, const std::vector<Kill>& kill
     Simulation simulation(options);
     const std::unique_ptr<Scenario> scenario = entry.make();
     simulation.run(*scenario);
-    if (simulation.long_timeouts() > 0 && (simulation.deaths() == 0 || !entry.may_recheck_after_death))
+    if (simulation.long_timeouts() > 0 && !entry.may_recheck && (simulation.deaths() == 0 || !entry.may_recheck_after_death))
         simulation.fail("somebody was not woken and had to look again by himself (%u times)", simulation.long_timeouts());
     Report report;
     report.failure = simulation.failure();
@@ -93,7 +127,7 @@ Report run(const Entry& entry, std::uint64_t seed, const std::vector<Kill>& kill
 
 std::string replay(const Entry& entry, std::uint64_t seed, const std::vector<Kill>& kills) {
     std::string text = "model_tests --scenario " + std::string(entry.name) + " --seed " + std::to_string(seed);
-    for (const Kill& kill : kills) text += " --kill " + std::to_string(kill.actor) + (kill.any_actors_step ? "@" : ":") + std::to_string(kill.step);
+    for (const Kill& kill : kills) text += (kill.only_stops ? " --stop " : " --kill ") + std::to_string(kill.actor) + (kill.any_actors_step ? "@" : ":") + std::to_string(kill.step);
     return text + " --trace";
 }
 
@@ -123,7 +157,8 @@ std::string run_seed(const Entry& entry, std::uint64_t seed, Deaths deaths, Tota
         return failure;
     }
     for (std::size_t actor = 0; actor < whole.steps.size(); ++actor)
-        for (std::uint64_t step = 1; step <= whole.steps[actor] && failure.empty(); ++step) one({{static_cast<int>(actor), step, false}});
+        for (std::uint64_t step = 1; step <= whole.steps[actor] && failure.empty(); ++step)
+            one({{static_cast<int>(actor), step, false, deaths == Deaths::stops}});
     return failure;
 }
 

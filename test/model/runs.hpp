@@ -16,6 +16,9 @@ struct Entry {
     const char* name;
     std::unique_ptr<Scenario> (*make)();  // in the simulation that is there
     bool may_recheck_after_death;         // locks: a wake can die with who was woken. Others never wait for a time-out
+    bool survives_stops = false;          // one who is stopped for ever delays nobody
+    bool may_recheck = false;             // looking again after a while is part of the algorithm
+    std::uint32_t cost = 1;               // how much longer a run takes than most do: so many times fewer seeds
 };
 
 std::span<const Entry> scenarios();
@@ -37,9 +40,9 @@ Report run(const Entry& entry, std::uint64_t seed, const std::vector<Kill>& kill
 // How to see that run again.
 std::string replay(const Entry& entry, std::uint64_t seed, const std::vector<Kill>& kills);
 
-// The runs of a scenario with one seed: without a death, with the death of each actor before each of its steps (one in
-// `stride`), or with two at random. Stops at the first failure, which it returns, or an empty text.
-enum class Deaths : std::uint8_t { none, each, random };
+// The runs of a scenario with one seed: without a death, with the death of each actor before each of its steps, with two at
+// random, or with each actor stopped before each of its steps. Stops at the first failure, which it returns, or an empty text.
+enum class Deaths : std::uint8_t { none, each, random, stops };
 struct Totals {
     std::uint64_t runs = 0;
     std::uint64_t turns = 0;

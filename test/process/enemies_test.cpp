@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
+#include <chrono>
 #include <cstring>
 #include <functional>
 #include <random>
@@ -149,6 +151,80 @@ TEST_F(EnemiesTest, ScribblingOverALiveObject) {
         text->close();
         (void)context.remove("s");
         (void)context.remove("t");
+    }
+}
+
+struct Quote {
+    std::uint64_t number;
+    double price;
+};
+COMAP_RECORD(Quote, number, price);
+
+// The same over what is in messages and records, while somebody reads, and with writers, publishers and takers at it.
+TEST_F(EnemiesTest, ScribblingOverCellsChannelsAndQueuesInUse) {
+    std::minstd_rand random(23);
+    const Deadline soon = Deadline::after(std::chrono::milliseconds(1));
+    for (int round = 0; round < 400; ++round) {
+        const auto cell = Cell<Quote>::create("cell", {.history = 3, .writers = round % 2 == 0 ? 1u : 3u}, context);
+        const auto channel = RawChannel::create("channel", {.message_bytes = round % 3 == 0 ? 64u : 300u, .capacity = 8, .many_publishers = round % 2 == 0, .subscribers_waited_for = round % 4 < 2 ? 0u : 2u, .patience = {}}, context);
+        const auto queue = RawQueue::create("queue", {.message_bytes = 64, .capacity = 8, .patience = {}}, context);
+        ASSERT_OK(cell);
+        ASSERT_OK(channel);
+        ASSERT_OK(queue);
+        auto subscription = channel->subscribe(From::oldest);
+        ASSERT_OK(subscription);
+        for (int i = 0; i < 5; ++i) {
+            ASSERT_OK(cell->store({static_cast<std::uint64_t>(i), 1}));
+            ASSERT_OK(channel->publish("message"));
+            ASSERT_OK(queue->push("message"));
+        }
+        auto item = queue->take(Deadline::passed());
+        ASSERT_OK(item);
+        for (const char* const name : {"cell", "channel", "queue"}) {
+            const int file = ::open(place(name).c_str(), O_RDWR);
+            struct stat state;
+            ASSERT_EQ(::fstat(file, &state), 0);
+            // Everything, or some words here and there; the header only sometimes, for its words are checked elsewhere.
+            const auto begin = static_cast<std::size_t>(random() % 2 == 0 ? 4096 : 64);
+            const auto size = static_cast<std::size_t>(state.st_size) - begin;
+            if (random() % 3 == 0) {
+                std::string garbage(size, '\0');
+                for (char& byte : garbage) byte = static_cast<char>(random());
+                ASSERT_GT(::pwrite(file, garbage.data(), garbage.size(), static_cast<off_t>(begin)), 0);
+            } else {
+                for (std::uint32_t count = random() % 40; count > 0; --count) {
+                    const std::uint64_t word = random() % 4 == 0 ? random() % 100 : random() % 4 == 1 ? ~std::uint64_t{0} : std::uint64_t{random()} << 32 | random();
+                    const std::size_t at = random() % 2 == 0 ? random() % std::min<std::size_t>(size, 5000) : random() % size;
+                    ASSERT_GT(::pwrite(file, &word, std::min<std::size_t>(sizeof word, size - at), static_cast<off_t>(begin + at)), 0);
+                }
+            }
+            ::close(file);
+        }
+        std::array<std::byte, 300> out;
+        for (int i = 0; i < 10; ++i) {
+            (void)cell->load();
+            (void)cell->load_version(static_cast<std::uint32_t>(i));
+            (void)cell->store({1, 1}, Deadline::passed());
+            (void)cell->update([](Quote& quote) { ++quote.number; }, Deadline::passed());
+            (void)subscription->receive(out, soon);
+            (void)subscription->borrow(Deadline::passed());
+            (void)subscription->release();
+            (void)channel->publish("more", Deadline::passed());
+            (void)channel->publish_batch(std::span(out).first(60), 6, nullptr, Deadline::passed());
+            (void)channel->published();
+            (void)channel->subscribers();
+            for (const From from : {From::oldest, From::latest, From::next}) (void)channel->subscribe(from);
+            (void)queue->push("more", Deadline::passed());
+            (void)queue->pop(out, soon);
+            (void)queue->take(Deadline::passed());
+            (void)queue->counts();
+            (void)queue->wait(soon);
+        }
+        (void)item->confirm();
+        for (const char* const name : {"cell", "channel", "queue"}) (void)context.stat(name);
+        (void)Cell<Quote>::open("cell", {}, context);
+        (void)RawChannel::open("channel", {}, context);
+        (void)RawQueue::open("queue", {}, context);
     }
 }
 

@@ -25,7 +25,9 @@ namespace {
 constexpr auto kOrder = std::memory_order_seq_cst;
 constexpr const char* kName = "cell";
 constexpr std::uint32_t kHistory = 1;  // the fewest slots
-constexpr std::size_t kWriters = 2;  // of the processes; the others read
+constexpr std::uint32_t kWriters = 2;      // of the processes, where one at a time may store; the others read
+constexpr std::uint32_t kWritersAmong = 3;  // where several may
+static_assert(kWritersAmong < kProcessCount);
 constexpr std::uint64_t kHangNs = 60'000'000'000u;
 
 // Numbered, and with a sum that no mixture of two values has.
@@ -62,8 +64,8 @@ void nap(std::uint64_t ns) {
 // A process's life.
 class Life {
   public:
-    Life(const Run& run, std::size_t process, std::uint32_t serial)
-        : board_(*run.board), slot_(board_.slots[process]), context_({.root = run.root}), random_(run.seed * 7919 + serial), is_writer_(process < kWriters) {}
+    Life(const Run& run, std::size_t process, std::uint32_t serial, bool is_writer)
+        : board_(*run.board), slot_(board_.slots[process]), context_({.root = run.root}), random_(run.seed * 7919 + serial), is_writer_(is_writer) {}
 
     void live() {
         open();
@@ -102,7 +104,7 @@ class Life {
         if (!version) return fail("a store", version.error());
         if (*version != number) board_.report("version " + std::to_string(*version) + " was stored as number " + std::to_string(number));
         slot_.operations.fetch_add(1, std::memory_order_relaxed);
-        has_role_ = !cell_.raw().has_many_writers();
+        has_role_ = cell_.raw().writers() == 1;
         if (random_.one_in(512)) {
             cell_.raw().give_up_role();
             has_role_ = false;
@@ -157,8 +159,8 @@ class Life {
 class CellCrew {
   public:
     CellCrew(const Run& run, bool many_writers)
-        : run_(run), board_(*run.board), context_({.root = run.root}),
-          cell_(Cell<Numbered>::create(kName, {.history = kHistory, .many_writers = many_writers}, context_).value()), random_(run.seed + 29) {
+        : run_(run), board_(*run.board), is_for_many_(many_writers), writers_(many_writers ? kWritersAmong : kWriters), context_({.root = run.root}),
+          cell_(Cell<Numbered>::create(kName, {.history = kHistory, .writers = many_writers ? kWritersAmong + 1 : 1}, context_).value()), random_(run.seed + 29) {
         ::prctl(PR_SET_TIMERSLACK, 1000);
         for (std::size_t i = 0; i < kProcessCount; ++i) start(i);
     }
@@ -166,7 +168,7 @@ class CellCrew {
     CellTally run() {
         while (!board_.is_over() && tally_.kills < run_.kills) {
             pass_random_time();
-            const std::size_t victim = random_.one_in(3) ? random_.below(kProcessCount) : random_.below(kWriters);
+            const std::size_t victim = random_.one_in(3) ? random_.below(kProcessCount) : random_.below(writers_);
             if (!random_.one_in(16)) wait_for([&] { return has_begun(victim); }, "the process to be killed has begun");
             if (board_.is_over()) break;
             hit(victim);
@@ -189,7 +191,7 @@ class CellCrew {
         }
         if (pid == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nothing is left of a run that ends early
-            (new Life(run_, process, serial))->live();  // never destroyed: a killed process closes nothing
+            (new Life(run_, process, serial, process < writers_))->live();  // never destroyed: a killed process closes nothing
             ::_exit(0);
         }
         pids_[process] = pid;
@@ -208,6 +210,7 @@ class CellCrew {
         if (stops) {
             stop(stopped);
             look();  // whatever it was about, the value is whole
+            if (is_for_many_) store_beside_a_stopped_one();
             pass_random_time();
         }
         const std::uint32_t before = look();
@@ -229,9 +232,19 @@ class CellCrew {
         ++tally_.awaited;
     }
 
+    // One of several writers that is stopped anywhere delays neither us nor the others.
+    void store_beside_a_stopped_one() {
+        const std::uint32_t before = look();
+        const auto stored = cell_.update([](Numbered& value) { value = Numbered::of(value.number + 1); }, Deadline::after(std::chrono::seconds(60)));
+        if (!stored) board_.report("the observer could not store while a process was stopped: " + stored.error().message);
+        else if (*stored <= before) board_.report("the observer stored the version " + std::to_string(*stored) + " after " + std::to_string(before));
+        const std::uint32_t own = look();
+        if (random_.one_in(4)) wait_for([&] { return look() > own; }, "a writer goes on while another is stopped");
+    }
+
     std::uint64_t loads_of_readers() const {
         std::uint64_t loads = 0;
-        for (std::size_t process = kWriters; process < kProcessCount; ++process) loads += board_.slots[process].operations.load(kOrder);
+        for (std::size_t process = writers_; process < kProcessCount; ++process) loads += board_.slots[process].operations.load(kOrder);
         return loads;
     }
 
@@ -301,6 +314,8 @@ class CellCrew {
 
     const Run& run_;
     Board& board_;
+    bool is_for_many_;
+    std::uint32_t writers_;
     Context context_;
     Cell<Numbered> cell_;
     Random random_;

@@ -10,22 +10,26 @@
 #include <vector>
 
 #include "cells.hpp"
+#include "rings.hpp"
 #include "storm.hpp"
 #include "support/process.hpp"
 
 namespace comap::storm {
 namespace {
 
-enum class On : std::uint8_t { things, cell, cell_of_many };
+enum class On : std::uint8_t { things, cell, cell_of_many, ring };
 
 struct Named {
     const char* name;
     Scenario scenario = Scenario::mutex;
     On on = On::things;
+    RingKind ring = {};
 };
 constexpr Named kScenarios[] = {
     {"mutex", Scenario::mutex}, {"event", Scenario::event}, {"semaphore", Scenario::semaphore}, {"all", Scenario::all}, {"any", Scenario::any},
     {"cell", {}, On::cell}, {"cell_many", {}, On::cell_of_many},
+    {"channel", {}, On::ring, RingKind::channel}, {"channel_many", {}, On::ring, RingKind::channel_many},
+    {"channel_overrun", {}, On::ring, RingKind::channel_overrun}, {"queue", {}, On::ring, RingKind::queue},
 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -99,6 +103,25 @@ bool run_on_cell(const Named& named, const Arguments& arguments, const Run& run,
     return !board.has_violation();
 }
 
+bool run_on_ring(const Named& named, const Arguments& arguments, const Run& run, const test::TempRoot& root) {
+    struct timespec began;
+    ::clock_gettime(CLOCK_MONOTONIC, &began);
+    Board& board = *run.board;
+    const RingTally tally = storm_on_ring(run, named.ring);
+    const std::size_t left = root.file_count();
+    if (left != 0) board.report(std::to_string(left) + " files are left in the namespace's directory");
+    std::printf("%s, seed %llu: %llu kills (%llu of stopped ones), %llu stops in %.1f s: %s%s\n", named.name, number(arguments.seed), number(tally.kills),
+                number(tally.kills_of_stopped), number(tally.stops), seconds_since(began), board.has_violation() ? "A VIOLATION: " : "all as it must be",
+                board.has_violation() ? board.violation : "");
+    if (named.ring == RingKind::queue)
+        std::printf("  %llu messages pushed for certain, %llu done, %llu takings of redelivered ones; %llu lost with one that was killed while it popped\n", number(tally.sent),
+                    number(tally.received), number(tally.redelivered), number(tally.lost_by_dead));
+    else
+        std::printf("  %llu messages sent for certain, %llu received by the one that is not killed, %llu missed by it\n", number(tally.sent), number(tally.received), number(tally.missed));
+    print_end(named, arguments, board);
+    return !board.has_violation();
+}
+
 bool run_one(const Named& named, const Arguments& arguments) {
     const test::TempRoot root;
     Board& board = Board::make();
@@ -108,6 +131,7 @@ bool run_one(const Named& named, const Arguments& arguments) {
     run.board = &board;
     run.seed = arguments.seed;
     run.kills = arguments.kills;
+    if (named.on == On::ring) return run_on_ring(named, arguments, run, root);
     if (named.on != On::things) return run_on_cell(named, arguments, run, root);
     struct timespec began;
     ::clock_gettime(CLOCK_MONOTONIC, &began);

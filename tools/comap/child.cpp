@@ -31,7 +31,8 @@ bool open_pipe(Pipe& pipe) {
 }
 
 // Only what is safe after fork. Returns errno; not at all if it goes well.
-int become(char* const* arguments, const sigset_t& mask, WithoutUs without_us, pid_t parent) {
+int become(char* const* arguments, const sigset_t& mask, WithoutUs without_us, pid_t parent, std::optional<int> input) {
+    if (input && ::dup2(*input, STDIN_FILENO) < 0) return errno;
     for (const int signal_number : {SIGPIPE, SIGBUS}) ::signal(signal_number, SIG_DFL);
     if (without_us == WithoutUs::dies && ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return errno;
     if (without_us == WithoutUs::dies && ::getppid() != parent) ::_exit(kRunFailed);  // killed already
@@ -59,7 +60,7 @@ bool is_for_us_alone(const siginfo_t& info) { return info.si_code <= 0; }
 
 }  // namespace
 
-Spawned spawn(const std::vector<std::string>& command, const HeldSignals& signals, WithoutUs without_us) {
+Spawned spawn(const std::vector<std::string>& command, const HeldSignals& signals, WithoutUs without_us, std::optional<int> input) {
     std::vector<char*> arguments;
     for (const auto& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
@@ -69,7 +70,7 @@ Spawned spawn(const std::vector<std::string>& command, const HeldSignals& signal
     const pid_t child = ::fork();
     if (child < 0) return {0, errno};
     if (child == 0) {
-        const int error = become(arguments.data(), signals.mask_before(), without_us, parent);
+        const int error = become(arguments.data(), signals.mask_before(), without_us, parent, input);
         [[maybe_unused]] const auto count = ::write(pipe.write_end.number(), &error, sizeof error);
         ::_exit(kCommandNotFound);
     }

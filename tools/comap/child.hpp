@@ -2,6 +2,7 @@
 // A command that runs while we hold something: started with the signals as we got them, told what we alone are told, waited for.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +21,8 @@ struct Spawned {
     int os_error = 0;  // errno of what failed, or 0
 };
 
-// Starts command[0], looked for in PATH. Returns when it runs, or cannot.
-Spawned spawn(const std::vector<std::string>& command, const HeldSignals& signals, WithoutUs without_us);
+// Starts command[0], looked for in PATH. Returns when it runs, or cannot. `input`: its standard input; none: ours.
+Spawned spawn(const std::vector<std::string>& command, const HeldSignals& signals, WithoutUs without_us, std::optional<int> input = {});
 
 // Says why the command could not be started; the exit code. `who`: our own command.
 int fail_to_spawn(std::string_view who, const std::string& command, int os_error);

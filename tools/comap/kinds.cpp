@@ -13,6 +13,8 @@ std::string commands_for(const ObjectInfo& info) {
         case Kind::section:
             if (info.layout == Layout::text) return "a text is set with 'comap put', printed with 'comap get', followed with 'comap watch'";
             if (info.layout == Layout::cell) return "a cell is set with 'comap put NAME FIELD=VALUE', printed with 'comap get', followed with 'comap watch'";
+            if (info.layout == Layout::channel) return "a channel is published in with 'comap pub', subscribed to with 'comap sub', recorded with 'comap record'";
+            if (info.layout == Layout::queue) return "a queue is added to with 'comap push' and taken from with 'comap pop'";
             return "a section is read with 'comap get' or 'comap hexdump', written with 'comap put --at', followed with 'comap watch'";
         case Kind::mutex: return "a mutex is taken with 'comap lock', waited for with 'comap wait', shown by 'comap stat'";
         case Kind::event: return "an event is set and reset with 'comap event', waited for with 'comap wait', shown by 'comap stat'";
@@ -25,7 +27,11 @@ std::string commands_for(const ObjectInfo& info) {
 
 bool is_section(const ObjectInfo& info) { return info.kind == Kind::section; }
 
-std::string_view shown_kind(const ObjectInfo& info) { return info.layout == Layout::cell ? layout_name(info.layout) : kind_name(info.kind); }
+bool is_stream(const ObjectInfo& info) { return info.layout == Layout::channel || info.layout == Layout::queue; }
+
+std::string_view shown_kind(const ObjectInfo& info) {
+    return info.layout == Layout::cell || is_stream(info) ? layout_name(info.layout) : kind_name(info.kind);
+}
 
 std::string sync_state(const ObjectInfo& info, const std::string& owner) {
     switch (info.kind) {
@@ -42,7 +48,15 @@ std::string sync_state(const ObjectInfo& info, const std::string& owner) {
 
 int fail_kind(Context& context, const Error& error) {
     const int status = fail(error);
-    if (error.code != Code::kind_mismatch) return status;
+    if (error.code != Code::kind_mismatch && error.code != Code::layout_mismatch) return status;
+    const auto info = context.stat(error.object);
+    if (info && (error.code == Code::kind_mismatch || is_stream(*info))) message(commands_for(*info));
+    return status;
+}
+
+int fail_layout(Context& context, const Error& error) {
+    const int status = fail(error);
+    if (error.code != Code::kind_mismatch && error.code != Code::layout_mismatch) return status;
     const auto info = context.stat(error.object);
     if (info) message(commands_for(*info));
     return status;

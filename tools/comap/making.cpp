@@ -27,6 +27,14 @@ void add_making(CLI::App* command, MakingOptions& making) {
     add_mode(command, making.mode);
 }
 
+CLI::Option* add_fields(CLI::App* command, std::string& fields, const std::string& what) {
+    return command
+        ->add_option("--fields", fields,
+                     what + "name:type with commas between; types are i1 i2 i4 i8, u1 u2 u4 u8, f4 f8, b1 (bool), sN (text of N bytes); "
+                            "[n] or [n,m] after one makes an array; xN is N bytes of padding")
+        ->type_name("LIST");
+}
+
 bool fit_action(std::string_view who, const std::string& action, const std::vector<OptionOfAction>& options) {
     for (const auto& option : options) {
         if (!option.is_given || std::find(option.actions.begin(), option.actions.end(), action) != option.actions.end()) continue;

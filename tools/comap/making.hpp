@@ -38,6 +38,9 @@ struct MakingOptions {
 
 void add_making(CLI::App* command, MakingOptions& making);
 
+// --fields LIST. `what`: begins its help.
+CLI::Option* add_fields(CLI::App* command, std::string& fields, const std::string& what);
+
 // `create(options)` makes the object. `who`: our own command. The exit code.
 template <typename Create>
 int make(Tool& tool, std::string_view who, const std::string& name, const MakingOptions& making, const Create& create) {

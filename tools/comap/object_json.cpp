@@ -43,7 +43,7 @@ Json object_json(const ObjectInfo& info, const HolderScan& scan) {
     Json object = {{"name", info.name}, {"kind", shown_kind(info)}};
     if (is_section(info)) object["layout"] = layout_name(info.layout);
     if (is_section(info)) object["size_bytes"] = info.size_bytes;
-    if (is_section(info)) object["version"] = info.version;
+    if (is_section(info) && !is_stream(info)) object["version"] = info.version;
     object.update({{"holders", scan.pids(info)},
                    {"keep", info.keep},
                    {"mode", octal(info.mode)},
@@ -55,6 +55,10 @@ Json object_json(const ObjectInfo& info, const HolderScan& scan) {
     if (info.layout == Layout::cell) object["record_format"] = info.record_format;
     if (info.layout == Layout::cell) object["record_bytes"] = info.record_bytes;
     if (info.layout == Layout::cell) object["slot_count"] = info.slot_count;
+    if (is_stream(info)) object["message_bytes"] = info.message_bytes;
+    if (is_stream(info)) object["record_format"] = info.record_format.empty() ? Json(nullptr) : Json(info.record_format);
+    if (info.layout == Layout::channel) object["many_publishers"] = info.has_many_writers;
+    if (info.layout == Layout::channel) object["subscribers_waited_for"] = info.slot_count;
     if (!info.file.empty()) object["file"] = info.file;
     if (!info.file.empty()) object["file_offset"] = info.file_offset;
     if (!is_section(info)) add_sync_state(object, info, scan);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "opened.hpp"
 
+#include <fmt/format.h>
+
+#include "streams.hpp"
 #include "tool.hpp"
 
 namespace comap::tool {
@@ -21,6 +24,9 @@ Result<Opened> open_once(Tool& tool, const std::string& name, const std::string&
     const OpenOptions options = {.access = Access::read_only, .owner_uid = {}, .file = file};
     if (info->layout == Layout::text) return open_as<Text>(tool, name, options);
     if (info->layout == Layout::cell) return open_as<RawCell>(tool, name, CellOpenOptions{options});
+    if (info->layout == Layout::channel) return open_to_subscribe(tool, name).map([](RawChannel&& channel) { return Opened(std::move(channel)); });
+    if (info->layout == Layout::queue)
+        return tl::unexpected(Error{Code::layout_mismatch, 0, name, fmt::format("the messages of the queue '{}' are seen only by who takes them", name)});
     return open_as<Section>(tool, name, options);
 }
 

@@ -9,22 +9,29 @@
 
 #include <CLI/CLI.hpp>
 
+#include <comap/channel.hpp>
 #include <comap/event.hpp>
+#include <comap/queue.hpp>
 #include <comap/waiting.hpp>
 
 #include "signals.hpp"
 
 namespace comap::tool {
 
-inline Acquired end_of(Acquired end) { return end; }
-inline Acquired end_of(const Waited& waited) { return waited.end; }
+inline bool is_interrupted(Acquired end) { return end == Acquired::interrupted; }
+inline bool is_interrupted(const Waited& waited) { return waited.end == Acquired::interrupted; }
+inline bool is_interrupted(Sent end) { return end == Sent::interrupted; }
+inline bool is_interrupted(Reception end) { return end == Reception::interrupted; }
+inline bool is_interrupted(const Received& received) { return received.end == Reception::interrupted; }
+inline bool is_interrupted(const Popped& popped) { return popped.end == Reception::interrupted; }
+inline bool is_interrupted(const Item& item) { return item.end() == Reception::interrupted; }
 
 // What the last wait() gave; interrupted: the user wants to stop. Blocks as wait() does.
 template <typename Wait>
 auto until_stopped(const StopSignals& stop, const Wait& wait) {
     for (;;) {
-        const auto result = wait();
-        if (!result || end_of(*result) != Acquired::interrupted || stop.have_come()) return result;
+        auto result = wait();
+        if (!result || !is_interrupted(*result) || stop.have_come()) return result;
     }
 }
 

@@ -85,7 +85,7 @@ StopSignals::~StopSignals() {
     ::timer_delete(timer_);
 }
 
-bool StopSignals::have_come() const { return stop_signal != 0; }
+bool StopSignals::came() { return stop_signal != 0; }
 
 void StopSignals::end_if_come() {
     const int signal_number = stop_signal;

@@ -42,7 +42,10 @@ class StopSignals {
     StopSignals(const StopSignals&) = delete;
     StopSignals& operator=(const StopSignals&) = delete;
 
-    bool have_come() const;
+    bool have_come() const { return came(); }
+
+    // One has come while there were some, perhaps before.
+    static bool came();
 
     // Ends the process as the signal would have, if one has come.
     static void end_if_come();

@@ -71,6 +71,15 @@ std::string escaped(std::string_view text) {
     return out;
 }
 
+bool is_utf8(std::string_view text) {
+    while (!text.empty()) {
+        const Character character = first_character(text);
+        if (!character.is_valid) return false;
+        text.remove_prefix(character.size_bytes);
+    }
+    return true;
+}
+
 std::size_t display_width(std::string_view text) {
     std::size_t width = 0;
     while (!text.empty()) {

@@ -11,6 +11,9 @@ namespace comap::tool {
 // Control characters, invisible and direction-changing ones, and bytes that are not UTF-8 become \x0a and the like.
 std::string escaped(std::string_view text);
 
+// All of it is UTF-8.
+bool is_utf8(std::string_view text);
+
 // Columns that `text`, already escaped, takes on a terminal.
 std::size_t display_width(std::string_view text);
 

@@ -21,6 +21,8 @@ constexpr const char* kExamples =
     "  comap get greeting                print it\n"
     "  comap watch greeting              print each new value, without polling\n"
     "  comap put quote bid=1.25          set a field of a cell\n"
+    "  comap pub log 'a line'            publish a message; 'comap sub log' prints each\n"
+    "  comap push jobs 'a job'           add to a queue; 'comap pop jobs' takes the next\n"
     "  comap create frames 64M --hold    shared memory, until Ctrl-C\n"
     "  comap ls                          what there is\n"
     "  comap who frames                  who holds it\n"
@@ -91,7 +93,7 @@ int wrong_line(const CLI::App& app, const CLI::ParseError& error, const std::vec
 
 void add_all(CLI::App& app, Tool& tool) {
     for (const auto add : {add_create, add_put, add_get, add_watch, add_hexdump, add_ls, add_stat, add_who, add_rm, add_run,
-                           add_cell, add_lock, add_mutex, add_event, add_sem, add_wait, add_gc, add_janitor, add_doctor, add_limits, add_setup_global, add_completion})
+                           add_cell, add_channel, add_pub, add_sub, add_queue, add_push, add_pop, add_record, add_replay, add_dump, add_load, add_lock, add_mutex, add_event, add_sem, add_wait, add_gc, add_janitor, add_doctor, add_limits, add_setup_global, add_completion})
         add(app, tool);
 }
 

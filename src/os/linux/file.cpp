@@ -292,8 +292,8 @@ bool touch(int descriptor, std::uint64_t scratch_offset_bytes) {
     return ::futimens(descriptor, nullptr) == 0 || ::pwrite(descriptor, &zero, 1, static_cast<off_t>(scratch_offset_bytes)) == 1;
 }
 
-OsResult<Locked> ask_lock(int descriptor) {
-    struct flock lock = one_byte(F_WRLCK);
+OsResult<Locked> ask_lock(int descriptor, std::uint64_t byte) {
+    struct flock lock = one_byte(F_WRLCK, byte);
     if (::fcntl(descriptor, F_OFD_GETLK, &lock) < 0) return last_error();
     if (lock.l_type == F_UNLCK) return Locked::no;
     return lock.l_type == F_RDLCK ? Locked::for_reading : Locked::for_writing;

@@ -2,6 +2,7 @@
 #include "os/word.hpp"
 
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -74,6 +75,13 @@ std::uint32_t wake_op(std::atomic<std::uint32_t>& word, int wake_count, std::uin
 }
 
 }  // namespace
+
+bool take_part_in_barriers() { return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0) == 0; }
+
+bool barrier_everywhere() {
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // SYNC word.barrier: our own half, for the compiler and ThreadSanitizer; no partner here: ring.sleep.
+    return ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0) == 0;
+}
 
 Woken wait_word(const std::atomic<std::uint32_t>& word, std::uint32_t seen, Deadline deadline) {
     // Always a time-out, if only a far one: without, a handler installed with SA_RESTART would not end the wait.

@@ -42,15 +42,11 @@ void add_cell(CLI::App& app, Tool& tool) {
     const auto [command, options] = add_command<Options>(app, tool, kText, run);
     add_name(command, options.name);
     command->add_option("ACTION", options.action, "create")->required()->check(CLI::IsMember({"create"}))->type_name("");
-    command
-        ->add_option("--fields", options.fields,
-                     "create: name:type with commas between; types are i1 i2 i4 i8, u1 u2 u4 u8, f4 f8, b1 (bool), sN (text of N bytes); "
-                     "[n] or [n,m] after one makes an array; xN is N bytes of padding")
-        ->required()
-        ->type_name("LIST");
+    add_fields(command, options.fields, "create: ")->required();
     command->add_option("--history", options.cell.history, fmt::format("create: how many values before the latest can be read (default 0, at most {})", kCellHistoryMax))
         ->type_name("N");
-    command->add_flag("--many-writers", options.cell.many_writers, "create: any process may store at any time; else one at a time has the writer's role");
+    command->add_option("--writers", options.cell.writers, fmt::format("create: how many processes may store at a time (default 1, at most {})", kCellWritersMax))
+        ->type_name("N");
     add_making(command, options.making);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// get: the value of a text or a cell, or the bytes of a section.
+// get: the value of a text or a cell, the latest message of a channel, or the bytes of a section.
 #include <algorithm>
 #include <optional>
 #include <span>
@@ -10,10 +10,12 @@
 
 #include "exit.hpp"
 #include "kinds.hpp"
+#include "message_form.hpp"
 #include "object_json.hpp"
 #include "opened.hpp"
 #include "progress.hpp"
 #include "record_text.hpp"
+#include "streams.hpp"
 #include "system.hpp"
 #include "tool.hpp"
 #include "unicode.hpp"
@@ -22,7 +24,7 @@ namespace comap::tool {
 namespace {
 
 constexpr CommandText kText = {
-    "get", "Print a text, a cell, or the bytes of a section",
+    "get", "Print a text, a cell, a channel's latest message, or the bytes of a section",
     "  comap get greeting                      the text and a newline\n"
     "  comap get greeting --raw > copy         exactly its bytes\n"
     "  comap get quote                         a line for each field of a cell\n"
@@ -108,6 +110,40 @@ int print_all(Tool& tool, const Options& options, const RawCell& cell) {
     return kOk;
 }
 
+int print_all(Tool& tool, const Options& options, const RawChannel& channel) {
+    if (options.at || options.count)
+        return fail_usage(fmt::format("get: {} is a channel; --at and --count are for sections of bytes", options.name));
+    if (!options.field.empty() && channel.type().size_bytes() == 0) return fail_usage(fmt::format("get: the messages of {} are no records and have no fields", options.name));
+    const auto latest = latest_message(channel);
+    if (!latest) return fail(latest.error());
+    if (!*latest) {
+        message(fmt::format("{} has no message yet", options.name));
+        return kNegative;
+    }
+    const auto& bytes = (*latest)->bytes;
+    if (options.json) {
+        Json document = {{"schema", kJsonSchema}, {"name", options.name}, {"number", (*latest)->number}};
+        if (options.field.empty()) {
+            add_message(document, channel.type(), bytes);
+        } else {
+            const auto place = find_place(channel.type(), options.field);
+            if (!place) return fail(place.error());
+            document["field"] = options.field;
+            document["value"] = place_json(*place, bytes);
+        }
+        tool.out.print("{}\n", json_text(document));
+    } else if (!options.field.empty()) {
+        return print_field(tool, options, channel.type(), 0, bytes);
+    } else if (options.raw) {
+        write_bytes(tool.out, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    } else if (channel.type().size_bytes() != 0) {
+        print_lines(tool.out, channel.type(), bytes);
+    } else {
+        tool.out.print("{}\n", message_line(channel.type(), bytes));
+    }
+    return kOk;
+}
+
 int print_all(Tool& tool, const Options& options, const Section& section) {
     if (!options.field.empty() || options.json)
         return fail_usage(fmt::format("get: {} holds bytes, which have no fields and are no JSON", options.name));
@@ -136,9 +172,9 @@ int run(Tool& tool, const Options& options) {
 void add_get(CLI::App& app, Tool& tool) {
     const auto [command, options] = add_command<Options>(app, tool, kText, run);
     add_name(command, options.name);
-    command->add_option("FIELD", options.field, "Of a cell, only this: bid, book.ask, m[1,2]")->type_name("");
+    command->add_option("FIELD", options.field, "Of a cell or a record, only this: bid, book.ask, m[1,2]")->type_name("");
     command->add_flag("--raw", options.raw, "Exactly the bytes: no newline after a text; bytes to a terminal too");
-    command->add_flag("--json", options.json, "A text or a cell as JSON, with its version");
+    command->add_flag("--json", options.json, "A text, a cell or a message as JSON, with its version or number");
     add_size(command, "--at", options.at, "First byte, of a section (default 0)");
     add_size(command, "--count", options.count, "How many bytes (default: to the end)");
     add_expected_file(command, options.file);

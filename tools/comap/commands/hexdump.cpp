@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// hexdump: what an object's header says, and the bytes of its body; of a cell, those of the latest value by its fields.
+// hexdump: what an object's header says, and the bytes of its body; of a cell, those of the latest value by its fields, of a channel
+// those of the last messages.
+#include <deque>
+#include <vector>
+
 #include <comap/cell.hpp>
+#include <comap/channel.hpp>
 #include <fmt/format.h>
 
 #include "exit.hpp"
@@ -8,7 +13,9 @@
 #include "format.hpp"
 #include "hex.hpp"
 #include "kinds.hpp"
+#include "patience.hpp"
 #include "record_text.hpp"
+#include "streams.hpp"
 #include "system.hpp"
 #include "tool.hpp"
 #include "unicode.hpp"
@@ -22,6 +29,7 @@ constexpr CommandText kText = {
     "  comap hexdump frames --at 4K --count 256\n"
     "  comap hexdump quote                        the latest value of a cell, by its fields\n"
     "  comap hexdump quote --at 0                 all slots of a cell\n"
+    "  comap hexdump log                          the last 8 messages of a channel\n"
     "  comap hexdump frames --follow              again after each change\n"};
 
 struct Options {
@@ -38,12 +46,13 @@ void print_heading(Output& out, const ObjectInfo& info) {
         out.print("{}\n", out.styled(fmt::format("# {:<8} {}", label, value), Style::dim));
     };
     line("name", escaped(info.name));
-    line("kind", info.layout == Layout::cell ? std::string(shown_kind(info)) : fmt::format("{} of {}", kind_name(info.kind), layout_name(info.layout)));
+    line("kind", info.layout == Layout::cell || is_stream(info) ? std::string(shown_kind(info)) : fmt::format("{} of {}", kind_name(info.kind), layout_name(info.layout)));
     line("size", full_size(info.size_bytes));
     if (info.layout == Layout::text) line("capacity", full_size(info.text_capacity_bytes));
     if (info.layout == Layout::cell) line("record", full_size(info.record_bytes));
     if (info.layout == Layout::cell) line("slots", std::to_string(info.slot_count));
-    line("version", std::to_string(info.version));
+    if (is_stream(info)) line("messages", (info.record_format.empty() ? "up to " : "records of ") + full_size(info.message_bytes));
+    if (!is_stream(info)) line("version", std::to_string(info.version));
     line("mode", fmt::format("{} {}{}", octal(info.mode), user_name(info.uid), info.keep ? ", kept" : ""));
     line("created", iso_time(info.created_ns));
     if (!info.file.empty()) line("file", fmt::format("{} at {}", escaped(info.file), info.file_offset));
@@ -118,10 +127,73 @@ int show(Tool& tool, const Options& options, const Result<Object>& object) {
     return options.follow && *goes_on ? follow(tool, options, *object, *seen) : kOk;
 }
 
+constexpr std::size_t kShownMessages = 8;
+
+struct Message {
+    std::uint64_t number = 0;
+    std::vector<std::byte> bytes;
+};
+
+void print_message(Tool& tool, const Options& options, const RecordType& type, const Message& message) {
+    if (!options.noheadings) tool.out.print("{}\n", tool.out.styled(fmt::format("# message {}, {}", message.number, full_size(message.bytes.size())), Style::dim));
+    if (type.size_bytes() != 0) print_record(tool.out, type, message.bytes);
+    else print_hex(tool.out, message.bytes, 0);
+}
+
+// The last that are kept.
+Result<std::deque<Message>> last_messages(RawSubscription& subscription, std::size_t message_bytes) {
+    std::deque<Message> last;
+    std::vector<std::byte> buffer(message_bytes);
+    for (;;) {
+        const auto received = subscription.receive(buffer, Deadline::passed());
+        if (!received) return tl::unexpected(received.error());
+        if (received->end != Reception::message) return last;
+        last.push_back({subscription.number() - 1, {buffer.begin(), buffer.begin() + received->size_bytes}});
+        if (last.size() > kShownMessages) last.pop_front();
+    }
+}
+
+int follow_channel(Tool& tool, const Options& options, const RawChannel& channel, RawSubscription& subscription) {
+    std::vector<std::byte> buffer(channel.message_bytes());
+    const StopSignals stop;
+    for (;;) {
+        const auto received = until_stopped(stop, [&] { return subscription.receive(buffer, Deadline::forever()); });
+        if (!received) return fail(received.error());
+        if (received->end != Reception::message) return kNegative;  // the signal ends us
+        print_message(tool, options, channel.type(), {subscription.number() - 1, {buffer.begin(), buffer.begin() + received->size_bytes}});
+        if (!tool.out.flush()) return kOk;
+    }
+}
+
+int show_channel(Tool& tool, const Options& options) {
+    const auto channel = open_to_subscribe(tool, options.name);
+    if (!channel) return fail_kind(tool.context, channel.error());
+    const auto info = channel->info();
+    if (!info) return fail(info.error());
+    auto subscription = channel->subscribe(From::oldest);
+    if (!subscription) return fail(subscription.error());
+    if (!options.noheadings) print_heading(tool.out, *info);
+    const auto last = last_messages(*subscription, channel->message_bytes());
+    if (!last) return fail(last.error());
+    for (const auto& message : *last) print_message(tool, options, channel->type(), message);
+    return options.follow && tool.out.flush() ? follow_channel(tool, options, *channel, *subscription) : kOk;
+}
+
+// All the bytes of a channel or a queue. They have no version to follow.
+int show_stream(Tool& tool, const Options& options, const OpenOptions& open) {
+    if (options.follow) return fail_usage(fmt::format("hexdump: {} has no versions to follow; a channel is followed without --at and --count", options.name));
+    const auto section = Section::open(options.name, open, tool.context);
+    if (!section) return fail(section.error());
+    const auto shown = dump(tool, options, *section);
+    return shown ? kOk : fail(shown.error());
+}
+
 int run(Tool& tool, const Options& options) {
     const OpenOptions open = {.access = Access::read_only, .owner_uid = {}, .file = options.file};
     const auto info = tool.context.stat(options.name);
     const bool is_by_fields = info && info->layout == Layout::cell && !options.at && !options.count;
+    if (info && info->layout == Layout::channel && !options.at && !options.count) return show_channel(tool, options);
+    if (info && is_stream(*info)) return show_stream(tool, options, open);
     if (is_by_fields) return show(tool, options, RawCell::open(options.name, CellOpenOptions{open}, tool.context));
     return show(tool, options, Section::open(options.name, open, tool.context));
 }
@@ -133,7 +205,7 @@ void add_hexdump(CLI::App& app, Tool& tool) {
     add_name(command, options.name);
     command->add_flag("-f,--follow", options.follow, "Show it again after each change");
     command->add_flag("--noheadings", options.noheadings, "Only the bytes, not what the header says");
-    add_size(command, "--at", options.at, "First byte (default 0); of a cell: of all its slots");
+    add_size(command, "--at", options.at, "First byte (default 0); of a cell or a channel: of all there is");
     add_size(command, "--count", options.count, "How many bytes (default: to the end)");
     add_expected_file(command, options.file);
 }

@@ -91,7 +91,7 @@ constexpr std::array kColumns = {
     Column{"kind", false, [](const Row& row) { return std::string(shown_kind(row.info)); }},
     Column{"layout", false, [](const Row& row) { return of_section(row, std::string(layout_name(row.info.layout))); }},
     Column{"size", true, size_column},
-    Column{"version", true, [](const Row& row) { return of_section(row, std::to_string(row.info.version)); }},
+    Column{"version", true, [](const Row& row) { return is_stream(row.info) ? "-" : of_section(row, std::to_string(row.info.version)); }},
     Column{"state", false, state_column},
     Column{"mode", false, [](const Row& row) { return octal(row.info.mode); }},
     Column{"holders", false, holders_column, true},

@@ -91,6 +91,12 @@ std::uint64_t room_for_text(Tool& tool, const Options& options) {
     return is_text ? info->text_capacity_bytes : options.capacity_bytes;
 }
 
+// What is said then is said by fail_kind.
+bool is_stream_there(Tool& tool, const Options& options) {
+    const auto info = tool.context.stat(options.name);
+    return info && is_stream(*info);
+}
+
 int put_text(Tool& tool, Options options) {
     if (options.capacity_bytes > UINT32_MAX)
         return fail_usage(fmt::format("put: --capacity {}: a text has room for {} bytes at most", options.capacity_bytes, UINT32_MAX));
@@ -101,7 +107,7 @@ int put_text(Tool& tool, Options options) {
     const auto done = set_or_create(tool, options, *value);
     if (done) return kOk;
     const int status = fail_kind(tool.context, done.error());
-    if (done.error().code == Code::layout_mismatch) message("to write raw bytes into a section, give --at OFFSET");
+    if (done.error().code == Code::layout_mismatch && !is_stream_there(tool, options)) message("to write raw bytes into a section, give --at OFFSET");
     return status;
 }
 
@@ -177,7 +183,7 @@ int put_cell(Tool& tool, const Options& options) {
     const auto done = put_fields(tool, options);
     if (done) return kOk;
     const int status = fail_kind(tool.context, done.error());
-    if (done.error().code == Code::layout_mismatch) message("only a cell has fields; a text takes one value, and raw bytes are written with --at OFFSET");
+    if (done.error().code == Code::layout_mismatch && !is_stream_there(tool, options)) message("only a cell has fields; a text takes one value, and raw bytes are written with --at OFFSET");
     return status;
 }
 

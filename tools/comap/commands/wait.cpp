@@ -4,8 +4,10 @@
 #include <variant>
 #include <vector>
 
+#include <comap/channel.hpp>
 #include <comap/event.hpp>
 #include <comap/mutex.hpp>
+#include <comap/queue.hpp>
 #include <comap/semaphore.hpp>
 #include <comap/waiting.hpp>
 #include <fmt/format.h>
@@ -15,6 +17,7 @@
 #include "kinds.hpp"
 #include "object_json.hpp"
 #include "patience.hpp"
+#include "streams.hpp"
 #include "tool.hpp"
 #include "unicode.hpp"
 
@@ -26,7 +29,8 @@ constexpr CommandText kText = {
     "  comap wait ready                      until the event is set\n"
     "  comap wait ready stop --timeout 5     prints the name of the first; exit code 124 after 5 s\n"
     "  comap wait --all disk slots           takes a token of each, or nothing\n"
-    "  comap wait greeting                   the next change of a text, cell or section\n"};
+    "  comap wait greeting                   the next change of a text, cell or section\n"
+    "  comap wait jobs log                   a message in a queue, or a new one in a channel; it stays there\n"};
 
 constexpr int kOpenTries = 10;  // the name may pass to an object of another kind in between
 
@@ -42,7 +46,13 @@ struct Changing {
     std::uint32_t seen = 0;
 };
 
-using Target = std::variant<Mutex, Event, Semaphore, Changing>;
+// What is published in it from now on.
+struct Listening {
+    RawChannel channel;
+    RawSubscription subscription;
+};
+
+using Target = std::variant<Mutex, Event, Semaphore, RawQueue, Listening, Changing>;
 
 template <typename Object>
 Result<Target> target_of(Result<Object>&& object) {
@@ -58,6 +68,14 @@ Result<Target> open_changing(Tool& tool, const std::string& name) {
     return Target(Changing{std::move(*section), *version});
 }
 
+Result<Target> open_followed(Tool& tool, const std::string& name) {
+    auto channel = open_to_subscribe(tool, name);
+    if (!channel) return tl::unexpected(channel.error());
+    auto subscription = channel->subscribe(From::next);
+    if (!subscription) return tl::unexpected(subscription.error());
+    return Target(Listening{std::move(*channel), std::move(*subscription)});
+}
+
 Result<Target> open_once(Tool& tool, const std::string& name) {
     const auto info = tool.context.stat(name);
     if (!info) return tl::unexpected(info.error());
@@ -67,12 +85,14 @@ Result<Target> open_once(Tool& tool, const std::string& name) {
         case Kind::event: return target_of(open_to_wait(tool.context, name));
         case Kind::semaphore: return target_of(Semaphore::open(name, {}, tool.context));
     }
-    return open_changing(tool, name);
+    if (info->layout == Layout::queue) return target_of(RawQueue::open(name, {}, tool.context));
+    return info->layout == Layout::channel ? open_followed(tool, name) : open_changing(tool, name);
 }
 
 Result<Target> open_target(Tool& tool, const std::string& name) {
     auto target = open_once(tool, name);
-    for (int i = 1; i < kOpenTries && !target && target.error().code == Code::kind_mismatch; ++i) target = open_once(tool, name);
+    const auto was_another = [&] { return !target && (target.error().code == Code::kind_mismatch || target.error().code == Code::layout_mismatch); };
+    for (int i = 1; i < kOpenTries && was_another(); ++i) target = open_once(tool, name);
     return target;
 }
 
@@ -86,11 +106,14 @@ Result<std::vector<Target>> open_all(Tool& tool, const std::vector<std::string>&
     return targets;
 }
 
-Waitable waitable_of(const Target& target) {
+Waitable waitable_of(Target& target) {
     return std::visit(
-        [](const auto& object) {
-            if constexpr (std::is_same_v<std::decay_t<decltype(object)>, Changing>)
+        [](auto& object) {
+            using Object = std::decay_t<decltype(object)>;
+            if constexpr (std::is_same_v<Object, Changing>)
                 return Waitable(object.object, object.seen);
+            else if constexpr (std::is_same_v<Object, Listening>)
+                return Waitable(object.subscription);
             else
                 return Waitable(object);
         },
@@ -144,10 +167,10 @@ int fail_not_ready(const Options& options) {
 }
 
 int run(Tool& tool, const Options& options) {
-    const auto targets = open_all(tool, options.names);
-    if (!targets) return fail(targets.error());
+    auto targets = open_all(tool, options.names);
+    if (!targets) return fail_kind(tool.context, targets.error());
     std::vector<Waitable> list;
-    for (const auto& target : *targets) list.push_back(waitable_of(target));
+    for (auto& target : *targets) list.push_back(waitable_of(target));
     const Deadline deadline = deadline_after(options.timeout_seconds);
     const StopSignals stop;
     const auto waited = until_stopped(stop, [&] { return options.all ? wait_all(list, deadline) : wait_any(list, deadline); });
@@ -161,7 +184,7 @@ int run(Tool& tool, const Options& options) {
 
 void add_wait(CLI::App& app, Tool& tool) {
     const auto [command, options] = add_command<Options>(app, tool, kText, run);
-    command->add_option("NAME", options.names, "Mutexes, events, semaphores, texts, cells and sections")->required()->type_name("");
+    command->add_option("NAME", options.names, "Mutexes, events, semaphores, queues, channels, texts, cells and sections")->required()->type_name("");
     command->add_flag("-a,--all", options.all, "Until all are ready at one moment; takes all or nothing");
     command->add_flag("--json", options.json, "Print the names as JSON");
     add_timeout(command, options.timeout_seconds, "Exit code 124 after so many seconds");

@@ -12,6 +12,7 @@
 #include "opened.hpp"
 #include "patience.hpp"
 #include "record_text.hpp"
+#include "subscribing.hpp"
 #include "tool.hpp"
 
 namespace comap::tool {
@@ -88,15 +89,35 @@ int follow(Tool& tool, const Options& options, const Object& object, Follower& f
     return kOk;
 }
 
+template <typename Object>
+int watch(Tool& tool, const Options& options, const Object& object) {
+    const auto version = object.version();
+    if (!version) return fail(version.error());
+    Follower follower(object, *version, deadline_after(options.timeout_seconds));
+    return follow(tool, options, object, follower);
+}
+
+// As sub does.
+int watch_channel(Tool& tool, const Options& options) {
+    SubscribingOptions subscribing;
+    subscribing.name = options.name;
+    subscribing.from = options.initial ? From::latest : From::next;
+    subscribing.count = options.count;
+    subscribing.timeout_seconds = options.timeout_seconds;
+    return subscribe_and_print(tool, subscribing, {.json = options.json});
+}
+
 int run(Tool& tool, const Options& options) {
-    const auto opened = open_to_read(tool, options.name, options.file);
+    auto opened = open_to_read(tool, options.name, options.file);
     if (!opened) return fail_kind(tool.context, opened.error());
+    if (std::holds_alternative<RawChannel>(*opened)) {
+        opened = tl::unexpected(Error{});  // it is opened anew
+        return watch_channel(tool, options);
+    }
     return std::visit(
         [&](const auto& object) {
-            const auto version = object.version();
-            if (!version) return fail(version.error());
-            Follower follower(object, *version, deadline_after(options.timeout_seconds));
-            return follow(tool, options, object, follower);
+            if constexpr (std::is_same_v<std::decay_t<decltype(object)>, RawChannel>) return kOk;
+            else return watch(tool, options, object);
         },
         *opened);
 }

@@ -22,6 +22,16 @@ _comap_commands() {
         'rm:remove objects'
         'run:hold sections while a command runs'
         'cell:make a cell\: the latest value of a record'
+        'channel:make a channel\: messages that every subscriber sees'
+        'pub:publish messages in a channel'
+        'sub:print each message of a channel'
+        'queue:make a queue\: messages that one taker gets each'
+        'push:add messages to a queue'
+        'pop:take messages from a queue'
+        'record:write the messages of a channel to a file, with their times'
+        'replay:publish again what was recorded'
+        'dump:write an object and its contents to a file'
+        'load:make an object anew from a dump'
         'lock:run a command while it owns a mutex'
         'mutex:make a mutex'
         'event:make an event, set or reset it, wait for it'
@@ -40,6 +50,11 @@ _comap_commands() {
 _comap() {
     local -a common=('--color=[colours]:when:(auto always never)' '-h[short help]' '--help[full help]')
     local -a making=('--hold[until a signal]' '--keep[until removed]' '--mode[permission bits]:mode:')
+    local -a stream=('--message-bytes[longest message]:bytes:' '--capacity[messages kept]:count:')
+    local -a sending=($stream '(--whole)--framed[a length before each message]' '(--framed)--whole[all of standard input is one]' '--wait[until it is there, seconds]:seconds:'
+        '--patience[of each message, seconds]:seconds:' '--rate[messages per second]:count:' '--mode[permission bits]:mode:' '(-v --verbose)'{-v,--verbose}'[say how many]')
+    local -a form=('(--raw --framed)--json[one JSON object per line]' '(--json --framed)--raw[exactly the bytes]' '(--json --raw)--framed[a length before each message]')
+    local -a following=('--from[where to begin]:where:(oldest latest next)' '--count[end after so many]:count:' '--timeout[seconds]:seconds:' '--wait[until it is there, seconds]:seconds:')
     local curcontext=$curcontext state line
     _arguments -C $common '(-V --version)'{-V,--version}'[version]' '1: :_comap_commands' '*:: :->arguments' && return
     case $line[1] in
@@ -62,7 +77,20 @@ _comap() {
         lock) _arguments $common '(-w --timeout -n --nonblock)'{-w,--timeout}'[seconds]:seconds:' '(-n --nonblock -w --timeout)'{-n,--nonblock}'[at once or not at all]' \
             '--abandoned=[if its last owner was killed]:what:(run fail)' '--mode[permission bits]:mode:' '1:name:_comap_names' '*:::command:_normal' ;;
         cell) _arguments $common $making '--fields[name\:type with commas between]:fields:' '--history[values before the latest]:count:' \
-            '--many-writers[any process may store]' '1:name:_comap_names' '2:action:(create)' ;;
+            '--writers[processes that may store at a time]:count:' '1:name:_comap_names' '2:action:(create)' ;;
+        channel) _arguments $common $making $stream '--fields[name\:type with commas between]:fields:' '--publishers[who may publish]:who:(many one)' \
+            '--wait-for[subscribers that publishers wait for]:count:' '--patience[of a publisher, seconds]:seconds:' '1:name:_comap_names' '2:action:(create)' ;;
+        queue) _arguments $common $making $stream '--fields[name\:type with commas between]:fields:' '--patience[of a push, seconds]:seconds:' \
+            '1:name:_comap_names' '2:action:(create)' ;;
+        pub | push) _arguments $common $sending '1:name:_comap_names' '*:message:' ;;
+        sub) _arguments $common $following $form '1:name:_comap_names' ;;
+        pop) _arguments $common $form '(-f --follow)--count[end after so many]:count:' '(-f --follow --count)'{-f,--follow}'[one after the other]' '--confirm[given back if it fails]' \
+            '--timeout[seconds]:seconds:' '--wait[until it is there, seconds]:seconds:' '1:name:_comap_names' '*:::command:_normal' ;;
+        record) _arguments $common $following '(-v --verbose)'{-v,--verbose}'[say how many]' '1:name:_comap_names' '2:file:_files' ;;
+        replay) _arguments $common '(--as-fast-as-possible)--speed[times as fast]:factor:' '(--speed)--as-fast-as-possible[without waiting]' '--loop[again and again]' \
+            '--patience[of each message, seconds]:seconds:' '--mode[permission bits]:mode:' '(-v --verbose)'{-v,--verbose}'[say how many]' '1:file:_files' '2:name:_comap_names' ;;
+        dump) _arguments $common '1:name:_comap_names' '2:file:_files' ;;
+        load) _arguments $common $making '--replace-contents[into the one that is there]' '1:file:_files' '2:name:_comap_names' ;;
         mutex) _arguments $common $making '1:name:_comap_names' '2:action:(create)' ;;
         event) _arguments $common $making '--manual[lets everybody pass until it is reset]' '--set[set at once]' '--timeout[seconds]:seconds:' \
             '1:name:_comap_names' '2:action:(create set reset pulse wait)' ;;

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Our side of the rows of messages: the only place that names Channel and Queue. Each object is made before the processes start
+// and held while a measurement runs; each process then opens it by name. Never two of one name at a time.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include <comap/comap.hpp>
+
+#include "harness.hpp"
+
+namespace comap::bench::ours {
+
+// Both are the same receive, which looks for some 30 us before it sleeps; while messages come without a pause it never does.
+enum class Waiting : std::uint8_t { polling, blocking };
+
+inline ChannelOptions channel_options(std::size_t message_bytes, std::uint32_t capacity, bool many_publishers, std::uint32_t subscriber_count) {
+    ChannelOptions options;
+    options.message_bytes = static_cast<std::uint32_t>(message_bytes);
+    options.capacity = capacity * 3 / 4;  // a ring of the same size as the limit's
+    options.many_publishers = many_publishers;
+    options.subscribers_waited_for = subscriber_count;
+    options.patience = std::chrono::minutes(1);
+    return options;
+}
+
+class ChannelSender {
+  public:
+    // Begins when the subscribers are there.
+    ChannelSender(Bench& bench, const std::string& name, std::uint32_t message_bytes, std::uint32_t batch, std::uint32_t subscriber_count)
+        : channel_(must(RawChannel::open(name, {}, bench.context()))), message_bytes_(message_bytes), batch_(batch) {
+        while (must(channel_.subscribers()) < subscriber_count) pause_turn();
+    }
+    void send(const std::byte* message) {
+        if (batch_ == 1) {
+            if (must(channel_.publish(std::span(message, message_bytes_))) != Sent::sent) give_up("a publish timed out");
+            return;
+        }
+        if (filled_ == 0) lend(batch_);
+        std::memcpy(loan_.message(filled_).data(), message, message_bytes_);
+        if (++filled_ == batch_) commit();
+    }
+    std::byte* loan() {
+        lend(1);
+        return loan_.bytes().data();
+    }
+    void commit() {
+        loan_.publish();
+        filled_ = 0;
+    }
+
+  private:
+    void lend(std::uint32_t count) {
+        loan_ = must(channel_.loan(message_bytes_, count));
+        if (!loan_) give_up("a loan timed out");
+    }
+    RawChannel channel_;
+    Loan loan_;
+    std::uint32_t message_bytes_;
+    std::uint32_t batch_;
+    std::uint32_t filled_ = 0;
+};
+
+class ChannelReceiver {
+  public:
+    ChannelReceiver(Bench& bench, const std::string& name, std::uint32_t message_bytes, bool by_batch = false)
+        : channel_(must(RawChannel::open(name, {}, bench.context()))), subscription_(must(channel_.subscribe(From::oldest))), message_bytes_(message_bytes), by_batch_(by_batch) {}
+    void receive(std::byte* message) {
+        if (!by_batch_) {
+            if (must(subscription_.receive(std::span(message, message_bytes_))).missed != 0) give_up("a channel lost a message");
+            return;
+        }
+        if (taken_ == batch_.count) {
+            batch_ = must(subscription_.borrow_batch());
+            taken_ = 0;
+        }
+        std::memcpy(message, batch_.message(taken_).data(), message_bytes_);
+        if (++taken_ == batch_.count) (void)subscription_.release_batch();
+    }
+    const std::byte* borrow() { return must(subscription_.borrow()).bytes.data(); }
+    void give_back() { (void)subscription_.release(); }
+
+  private:
+    RawChannel channel_;
+    RawSubscription subscription_;
+    BorrowedBatch batch_;
+    std::uint32_t taken_ = 0;
+    std::uint32_t message_bytes_;
+    bool by_batch_;
+};
+
+// One publisher, one subscriber. No message is lost: the publisher waits for room.
+template <std::size_t kBytes, std::uint32_t kSlotCount>
+class Channel {
+  public:
+    Channel(Bench& bench, const std::string& name) : bench_(bench), name_(name), held_(must(RawChannel::create(name, channel_options(kBytes, kSlotCount, false, 1), bench.context()))) {}
+
+    // send(const std::byte*), or std::byte* loan() and commit(). Commits once per kBatch messages.
+    template <Waiting kWaiting, std::uint32_t kBatch = 1>
+    ChannelSender sender() {
+        return {bench_, name_, kBytes, kBatch, 1};
+    }
+    // receive(std::byte*), or const std::byte* borrow() and give_back().
+    template <Waiting kWaiting, std::uint32_t kBatch = 1>
+    ChannelReceiver receiver() {
+        return {bench_, name_, kBytes, kBatch != 1};
+    }
+
+  private:
+    Bench& bench_;
+    std::string name_;
+    RawChannel held_;
+};
+
+// Several at one end, or at both; blocking. Every subscriber gets every message: a publisher waits for the slowest.
+template <std::size_t kBytes, std::uint32_t kSlotCount>
+class CrowdChannel {
+  public:
+    CrowdChannel(Bench& bench, const std::string& name, std::uint32_t publisher_count, std::uint32_t subscriber_count)
+        : bench_(bench), name_(name), subscriber_count_(subscriber_count),
+          held_(must(RawChannel::create(name, channel_options(kBytes, kSlotCount, publisher_count > 1, subscriber_count), bench.context()))) {}
+
+    ChannelSender sender() { return {bench_, name_, kBytes, 1, subscriber_count_}; }
+    ChannelReceiver receiver(std::uint32_t /*index*/) { return {bench_, name_, kBytes}; }
+
+  private:
+    Bench& bench_;
+    std::string name_;
+    std::uint32_t subscriber_count_;
+    RawChannel held_;
+};
+
+// Each message goes to one taker; blocking.
+template <std::size_t kBytes, std::uint32_t kSlotCount>
+class Queue {
+  public:
+    Queue(Bench& bench, const std::string& name)
+        : bench_(bench), name_(name), held_(must(RawQueue::create(name, {.message_bytes = kBytes, .capacity = kSlotCount * 3 / 4, .patience = std::chrono::minutes(1)}, bench.context()))) {}
+
+    struct End {
+        RawQueue queue;
+        void send(const std::byte* message) {
+            if (must(queue.push(std::span(message, kBytes))) != Sent::sent) give_up("a push timed out");
+        }
+        void receive(std::byte* message) { (void)must(queue.pop(std::span(message, kBytes))); }
+    };
+    End producer() { return {must(RawQueue::open(name_, {}, bench_.context()))}; }
+    End taker() { return producer(); }
+
+  private:
+    Bench& bench_;
+    std::string name_;
+    RawQueue held_;
+};
+
+}  // namespace comap::bench::ours

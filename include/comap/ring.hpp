@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// Frames in a ring: what a channel and a queue are made of. Internal; public only so that sending and receiving need no call.
+// The idea of a log of frames, each committed by its own first word, is that of Aeron.
+//
+// A position counts bytes since the ring was made; its place is position modulo the ring's size. A frame begins with 8 bytes:
+//
+//   state (32 bits)   bit 31      ready: the frame is committed; what lies behind it is the next frame's state
+//                     bit 30      busy: a sender is between looking whether anybody sleeps, and committing
+//                     bit 29      pad: nothing in it; the next frame is at the beginning of the ring
+//                     bit 28      run: several messages of one size, as one frame
+//                     bits 0..27  size of the message (of each, in a run)
+//                     neither ready nor busy: nothing was committed here yet; bits 0..27 are those of the lap
+//   number (32 bits)  number of its first message, modulo 2^32
+//
+// A sender clears the state behind the frame, fills the frame, and commits it last. Receivers follow from state to state.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace comap::internal {
+
+inline constexpr std::uint32_t kFrameReadyBit = 31;
+inline constexpr std::uint32_t kFrameReady = 1u << kFrameReadyBit;
+inline constexpr std::uint32_t kFrameBusy = 1u << 30;
+inline constexpr std::uint32_t kFramePad = 1u << 29;
+inline constexpr std::uint32_t kFrameRun = 1u << 28;
+inline constexpr std::uint32_t kFrameSizeMask = kFrameRun - 1;
+inline constexpr std::uint64_t kFrameHeadBytes = 8;
+inline constexpr std::uint32_t kLapShift = 7;  // of a position: its bits 7..34 tell one lap from the next
+inline constexpr std::uint32_t kRunHeadBytes = 16;  // a run's has the number of its messages too
+
+// Memory that another process may write at the same time is copied by instructions that no compiler reasons about: what was
+// overwritten meanwhile is thrown away, not used.
+inline void copy_shared(void* target, const void* source, std::size_t size_bytes) {
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+    const auto* from = static_cast<const char*>(source);
+    auto* to = static_cast<char*>(target);
+    if (size_bytes >= 16 && size_bytes <= 512) {
+        const char* const end = from + size_bytes;
+        for (; end - from >= 64; from += 64, to += 64)
+            asm volatile("movups (%0), %%xmm0; movups 16(%0), %%xmm1; movups 32(%0), %%xmm2; movups 48(%0), %%xmm3;"
+                         "movups %%xmm0, (%1); movups %%xmm1, 16(%1); movups %%xmm2, 32(%1); movups %%xmm3, 48(%1)" : : "r"(from), "r"(to) : "xmm0", "xmm1", "xmm2", "xmm3", "memory");
+        for (; end - from >= 16; from += 16, to += 16) asm volatile("movups (%0), %%xmm0; movups %%xmm0, (%1)" : : "r"(from), "r"(to) : "xmm0", "memory");
+        if (end != from) asm volatile("movups (%0), %%xmm0; movups %%xmm0, (%1)" : : "r"(end - 16), "r"(to + (end - from) - 16) : "xmm0", "memory");
+        return;
+    }
+    asm volatile("rep movsb" : "+D"(target), "+S"(source), "+c"(size_bytes) : : "memory");
+#else
+    auto* const from = static_cast<const unsigned char*>(source);
+    auto* const to = static_cast<unsigned char*>(target);
+    for (std::size_t i = 0; i < size_bytes; ++i)
+        std::atomic_ref(to[i]).store(std::atomic_ref(const_cast<unsigned char&>(from[i])).load(std::memory_order_relaxed), std::memory_order_relaxed);
+#endif
+}
+
+// What the ring's words are made of; the model test has another.
+struct RingMemory {
+    template <typename T>
+    using Atom = std::atomic<T>;
+    static void copy_in(void* shared, const void* source, std::size_t size_bytes) { copy_shared(shared, source, size_bytes); }
+    static void copy_out(void* target, const void* shared, std::size_t size_bytes) { copy_shared(target, shared, size_bytes); }
+    // Half of a barrier: whoever goes to sleep has the kernel make the other half (membarrier), on all processors.
+    // For writing, soon.
+    static void fetch_for_writing(const void* shared) {
+#if defined(__x86_64__)
+        asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(shared)));
+#else
+        __builtin_prefetch(shared, 1);
+#endif
+    }
+    static void light_barrier() { std::atomic_signal_fence(std::memory_order_seq_cst); }
+};
+
+template <typename Memory>
+struct Frame {
+    typename Memory::template Atom<std::uint32_t> state;
+    typename Memory::template Atom<std::uint32_t> number;
+};
+
+// Where a ring is mapped, and the shape of its frames.
+template <typename Memory>
+struct RingView {
+    template <typename T>
+    using Atom = typename Memory::template Atom<T>;
+    std::byte* data = nullptr;
+    std::uint64_t size_bytes = 0;  // a power of two
+    std::uint32_t message_bytes = 0;  // of the longest message
+    std::uint32_t alignment = 8;      // of frames
+    std::uint32_t payload_offset = 8;
+    Atom<std::uint32_t>* bell = nullptr;   // bit 0: somebody may sleep on a state
+    Atom<std::uint32_t>* watch = nullptr;  // bit 0: somebody may watch by descriptor
+    // Bytes before this position may be written now, those a ring's size before it are lost. None: of a reader whom senders wait for.
+    Atom<std::uint64_t>* claimed = nullptr;
+    bool always_wakes = false;
+
+    std::uint64_t place(std::uint64_t position) const { return position & (size_bytes - 1); }
+    Frame<Memory>& frame(std::uint64_t position) const { return *reinterpret_cast<Frame<Memory>*>(data + place(position)); }
+    std::uint64_t frame_bytes(std::uint64_t message_size) const { return rounded(payload_offset + message_size); }
+    // The first message of a run begins a cache line, so that no copy of a whole line lies over two.
+    std::uint64_t run_offset(std::uint64_t position) const { return ((place(position) + kRunHeadBytes + 63) & ~std::uint64_t{63}) - place(position); }
+    std::uint64_t run_stride(std::uint64_t message_size) const { return message_size == 0 ? alignment : rounded(message_size); }
+    std::uint64_t run_bytes(std::uint64_t message_size, std::uint64_t count) const { return rounded(kRunHeadBytes + 56 + count * run_stride(message_size)); }
+    bool fits_lap(std::uint64_t position, std::uint64_t bytes) const { return place(position) + bytes <= size_bytes; }
+    std::uint64_t next_lap(std::uint64_t position) const { return (position | (size_bytes - 1)) + 1; }
+    // The state of a frame before it is committed. No two laps have the same: who goes to sleep on it a lap too late does not.
+    static std::uint32_t lap_state(std::uint64_t position) { return static_cast<std::uint32_t>(position >> kLapShift) & kFrameSizeMask; }
+
+    bool somebody_waits() const { return ((bell->load(std::memory_order_relaxed) | watch->load(std::memory_order_relaxed)) & 1) != 0; }
+
+    // What is at that position was not written over until now.
+    bool is_whole(std::uint64_t position) const {
+        if (claimed == nullptr) return true;
+        // SYNC ring.check: what was read was loaded before the claim is looked at; pairs with ring.claim.
+        std::atomic_thread_fence(std::memory_order_acquire);
+        return claimed->load(std::memory_order_relaxed) <= position + size_bytes;
+    }
+
+  private:
+    std::uint64_t rounded(std::uint64_t bytes) const { return (bytes + alignment - 1) & ~std::uint64_t{alignment - 1}; }
+};
+
+// A sender's place in the ring. Valid while he is the only one.
+template <typename Memory>
+struct RingOut {
+    std::uint64_t position = 0;
+    std::uint64_t number = 0;
+    std::uint64_t limit = 0;  // he may write up to there
+    bool has_barriers = false;  // the kernel cannot make them for this process: it makes its own
+
+    bool has_room(const RingView<Memory>& view, std::uint64_t bytes) const {
+        return position + bytes + kFrameHeadBytes <= limit && view.fits_lap(position, bytes);
+    }
+
+    void barrier() const {
+        if (has_barriers) [[unlikely]] std::atomic_thread_fence(std::memory_order_seq_cst);
+        else Memory::light_barrier();
+    }
+
+    // A frame of `bytes` bytes with `count` messages, filled but for its state, becomes the next. False: somebody waits, and
+    // it is not committed yet. REQUIRES: has_room.
+    bool commit(const RingView<Memory>& view, std::uint64_t bytes, std::uint32_t state, std::uint32_t count) {
+        view.frame(position + bytes).state.store(view.lap_state(position + bytes), std::memory_order_relaxed);
+        auto& frame = view.frame(position);
+        frame.number.store(static_cast<std::uint32_t>(number), std::memory_order_relaxed);
+        frame.state.store(view.lap_state(position) | kFrameBusy, std::memory_order_relaxed);
+        barrier();  // SYNC ring.busy: busy before looking for sleepers; pairs with ring.sleep.
+        if (view.somebody_waits() || view.always_wakes) [[unlikely]] {
+            frame.state.store(state | kFrameBusy, std::memory_order_relaxed);
+            return false;
+        }
+        frame.state.store(state | kFrameReady, std::memory_order_release);  // SYNC ring.commit: all of the frame is seen with it; pairs with ring.look.
+        position += bytes;
+        number += count;
+        // The state behind the next frame, if that is as long: it is cleared before that one is seen.
+        Memory::fetch_for_writing(data_behind(view, bytes));
+        return true;
+    }
+
+    // The same for one message. False: see above, or there is no room yet (`is_filled` says which).
+    bool send(const RingView<Memory>& view, const void* message, std::uint32_t size, bool& is_filled) {
+        const std::uint64_t bytes = view.frame_bytes(size);
+        is_filled = has_room(view, bytes);
+        if (!is_filled) [[unlikely]] return false;
+        Memory::copy_in(view.data + view.place(position) + view.payload_offset, message, size);
+        return commit(view, bytes, size, 1);
+    }
+
+  private:
+    const std::byte* data_behind(const RingView<Memory>& view, std::uint64_t bytes) const { return view.data + view.place(position + bytes); }
+};
+
+enum class Look : std::uint8_t { message, nothing, strange };
+
+// A receiver's place in the ring: at a frame, or at a message of a run.
+template <typename Memory>
+struct RingIn {
+    std::uint64_t position = 0;   // of the frame
+    std::uint64_t number = 0;     // of the next message
+    std::uint64_t offset = 0;     // of the message, in the ring; after look() said so
+    std::uint32_t size = 0;       // of the message
+    std::uint32_t run_left = 0;   // messages of the run that are not taken, this one included; 0: not in a run
+    std::uint64_t frame_bytes = 0;
+    std::uint64_t stride = 0;     // in a run
+
+    // The message at our place. strange: the bytes are not what the next frame can be (written over, or damaged).
+    [[gnu::always_inline]] Look look(const RingView<Memory>& view) {
+        if (run_left != 0) return Look::message;
+        auto& frame = view.frame(position);
+        const std::uint32_t state = frame.state.load(std::memory_order_acquire);  // SYNC ring.look: pairs with ring.commit.
+        if ((state & kFrameReady) == 0) return Look::nothing;
+        if ((state & (kFramePad | kFrameRun)) != 0 || frame.number.load(std::memory_order_relaxed) != static_cast<std::uint32_t>(number)) [[unlikely]] return look_closely(view, state);
+        return look_at_one(view, state);
+    }
+
+    // To the next message. Returns whether the frame is done.
+    [[gnu::always_inline]] bool advance(const RingView<Memory>& /*view*/) {
+        ++number;
+        if (run_left > 1) {
+            --run_left;
+            offset += stride;
+            return false;
+        }
+        run_left = 0;
+        position += frame_bytes;
+        return true;
+    }
+
+  private:
+    [[gnu::always_inline]] Look look_at_one(const RingView<Memory>& view, std::uint32_t state) {
+        size = state & kFrameSizeMask;
+        frame_bytes = view.frame_bytes(size);
+        offset = view.place(position) + view.payload_offset;
+        return size <= view.message_bytes && view.fits_lap(position, frame_bytes) ? Look::message : Look::strange;
+    }
+
+    // Who was overrun reads anything here, and must not go anywhere by it.
+    [[gnu::noinline]] Look look_closely(const RingView<Memory>& view, std::uint32_t state) {
+        auto* frame = &view.frame(position);
+        if (frame->number.load(std::memory_order_relaxed) != static_cast<std::uint32_t>(number)) return Look::strange;
+        if ((state & kFramePad) != 0) {
+            // The end of a message may lie over the state alone: then what is at the next lap's beginning has another number.
+            if (view.place(position) == 0) return Look::strange;
+            const std::uint64_t next = view.next_lap(position);
+            frame = &view.frame(next);
+            state = frame->state.load(std::memory_order_acquire);  // SYNC ring.look: pairs with ring.commit.
+            if ((state & kFrameReady) == 0 || (state & kFramePad) != 0 || frame->number.load(std::memory_order_relaxed) != static_cast<std::uint32_t>(number)) return Look::strange;
+            position = next;
+        }
+        return (state & kFrameRun) == 0 ? look_at_one(view, state) : look_at_run(view, state);
+    }
+
+    Look look_at_run(const RingView<Memory>& view, std::uint32_t state) {
+        size = state & kFrameSizeMask;
+        const std::uint32_t count = reinterpret_cast<typename Memory::template Atom<std::uint32_t>*>(&view.frame(position))[2].load(std::memory_order_relaxed);
+        if (size > view.message_bytes || count == 0 || count > view.size_bytes / 8) return Look::strange;
+        stride = view.run_stride(size);
+        frame_bytes = view.run_bytes(size, count);
+        if (!view.fits_lap(position, frame_bytes)) return Look::strange;
+        offset = view.place(position) + view.run_offset(position);
+        run_left = count;
+        return Look::message;
+    }
+};
+
+}  // namespace comap::internal

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// A ring of frames in an object: what channels and queues share. Who may send, room for what is sent, committing it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include <comap/channel.hpp>
+#include <comap/record.hpp>
+
+#include "data/held_byte.hpp"
+#include "object/object.hpp"
+#include "sync/ring_words.hpp"
+#include "sync/robust_lock.hpp"
+
+namespace comap::internal {
+
+inline constexpr std::uint64_t kSenderByte = 1;   // of the object's file: its write lock is the lone sender's role
+inline constexpr std::uint64_t kPlaceByte = 16;   // the first of kRingPlacesMax: a subscriber's or a taker's place
+
+// What is asked of a new channel or queue.
+struct NewRing {
+    Layout layout = Layout::channel;
+    std::uint32_t message_bytes = 0;
+    std::uint64_t capacity = 0;  // messages of that size
+    std::uint32_t place_count = 0;
+    bool many_senders = false;
+    std::chrono::nanoseconds patience{};
+    std::uint32_t mode = 0600;
+    bool keep = false;
+    const RecordType* type = nullptr;
+};
+Result<std::shared_ptr<Object>> create_ring(Namespaces& namespaces, std::string_view name, const NewRing& ring, bool or_open);
+
+// One handle's way to the ring. Subscriptions made from the handle share it.
+class Ring {
+  public:
+    using Words = RingWords<os::Machine>;
+    using Floor = std::uint64_t (*)(const Words&);
+
+    // Errors: layout_mismatch, corrupt, no_space.
+    static Result<std::shared_ptr<Ring>> map(std::shared_ptr<Object> object, Layout layout);
+
+    const std::shared_ptr<Object>& object() const { return object_; }
+    std::string noun() const;  // "the channel 'x'"
+    const RecordType& type() const { return type_; }
+    const Words& words() const { return words_; }
+    RingControl& control() const { return *words_.control; }
+    bool has_many_senders() const { return object_->header().has(kFlagManyWriters); }
+    std::uint32_t place_count() const { return object_->header().slot_count; }
+    tl::unexpected<Error> corrupt(std::string_view what) const;
+    Result<void> check_message(std::size_t size_bytes) const;
+    Deadline patience() const;
+
+    // --- sending. Only between begin(), if that says sent, and end().
+    Result<Sent> begin(std::optional<Deadline> deadline);  // none: the patience
+    void end();
+    // Waits until a frame of so many bytes fits; `at`: where it will be. A dead place that is in the way is emptied.
+    Result<Sent> reserve(std::uint64_t bytes, std::optional<Deadline> deadline, std::uint64_t& at);
+    // The frame at `at` is filled but for its first 8 bytes.
+    void commit(std::uint64_t at, std::uint64_t bytes, std::uint32_t state, std::uint32_t count);
+    // After RingOut::commit or send has said that somebody waits.
+    void commit_for_waiters(std::uint64_t bytes, std::uint32_t count);
+
+    RingSender sender;  // of a lone sender, for sending without a call; also what is used under the lock
+
+    // Room is lent, to this thread or to a lone sender, and neither published nor given up.
+    bool is_lent_to_us() const {
+        const std::uint64_t thread = lent_to_.load(std::memory_order_relaxed);
+        return thread != 0 && (sender.is_ours() || thread == os::thread_token());
+    }
+    void set_lent(bool lent) { lent_to_.store(lent ? os::thread_token() : 0, std::memory_order_relaxed); }
+
+    // Lets another be the lone sender.
+    void give_up_role();
+
+    // A sender lives who could be about to commit.
+    bool has_sender() const;
+
+    // For one who has armed the watch word: waits until every sender who may not have seen it has committed, or is dead. False: that
+    // cannot be had here.
+    bool settle_after_arming(std::uint64_t position) const;
+
+    // Empties a place whose owner is dead. True: it was, or is empty.
+    bool empty_if_dead(std::uint32_t place);
+
+    Floor floor = &Words::lowest_place;
+
+  private:
+    Result<void> take_role();
+    Result<Ended> lock(std::optional<Deadline> deadline);
+    Result<Sent> wait_for_room(std::uint64_t bytes, Deadline deadline);
+    void tell_watchers();
+
+    std::shared_ptr<Object> object_;
+    RecordType type_;
+    HeaderPage* page_ = nullptr;
+    os::Mapping map_;
+    Words words_;
+    HeldByte role_;
+    std::mutex mutex_;                // lock_
+    std::optional<RobustLock> lock_;  // many senders; attached at the first
+    std::atomic<RobustLock*> attached_{nullptr};
+    std::atomic<std::uint64_t> lent_to_{0};  // a thread's token
+    HeldByte burial_;                 // of a dead owner's place, while it is emptied
+};
+
+}  // namespace comap::internal

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cells: one writer or several, readers, and those who wait. Every value is checked against what its version stored; a load may
+// only fail if the writers have overtaken it.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <map>
+
+#include "objects.hpp"
+#include "sync/cell_word.hpp"
+
+namespace comap::model {
+
+using internal::CellStored;
+
+inline constexpr std::uint32_t kCellSlots = 4;  // of a writer
+inline constexpr std::size_t kCellValueWords = 2;
+
+// Two words of which one says what the other must be.
+struct CellValue {
+    std::array<std::uintptr_t, kCellValueWords> words{};
+
+    static CellValue of(std::uint64_t number) { return {{number, ~number}}; }
+    std::uint64_t number() const { return words[0]; }
+    bool is_whole() const { return words[1] == ~words[0]; }
+};
+
+// The shared memory of a cell, and what has been stored in it.
+template <typename M, std::uint32_t places>
+struct SimCell : Tracker {
+    explicit SimCell(bool has_directory) {
+        Simulation& simulation = Simulation::now();
+        simulation.name(&words.change, "change");
+        simulation.name(&words.watch, "watch");
+        if (has_directory)
+            for (auto& entry : directory) simulation.name(&entry, "entry", this);
+        for (auto& word : memory) simulation.name(&word, "word");
+        memory[1].poke(~std::uintptr_t{0});  // the value of version 0
+        cell.slots.change = &words.change;
+        cell.slots.words = memory.data();
+        cell.slots.directory = has_directory ? directory.data() : nullptr;
+        cell.slots.slot_mask = kCellSlots - 1;
+        cell.slots.slot_count = kCellSlots * places;
+        cell.slots.slot_words = kCellValueWords;
+        cell.words = &words;
+        cell.record_bytes = sizeof(CellValue);
+    }
+
+    // A claim: which value a version has from now on.
+    void written(int actor, bool /*by_kernel*/) override {
+        Simulation& simulation = Simulation::now();
+        for (const auto& entry : directory) {
+            const std::uint32_t version = internal::version_of_entry(entry.peek());
+            if (version == 0 || version == claimed_before(entry)) continue;
+            const std::size_t at_word = internal::slot_of_entry(entry.peek()) * kCellValueWords;
+            if (values.contains(version)) simulation.fail("actor %d claims version %u, which was claimed already", actor, version);
+            values[version] = memory[at_word].peek();
+            last_claims[static_cast<std::size_t>(&entry - directory.data())] = version;
+        }
+    }
+
+    std::uint32_t version() const { return internal::version_of(words.change.peek()); }
+
+    // A load as a reader does it; true if there was a value.
+    bool load(CellValue& value, std::uint32_t& version_out) {
+        Simulation& simulation = Simulation::now();
+        const std::uint32_t least = completed;
+        const std::uint32_t seen = cell.slots.version();
+        if (seen < least) simulation.fail("version %u is seen after the store of version %u has returned", seen, least);
+        if (!cell.slots.copy(seen, &value, sizeof value)) {
+            if (version() - seen < kCellSlots - 1) simulation.fail("the value of version %u cannot be loaded at version %u", seen, version());
+            if (internal::denies_version(cell.slots, seen)) simulation.fail("version %u has no entry", seen);
+            return false;
+        }
+        check(value, seen);
+        version_out = seen;
+        return true;
+    }
+
+    void check(const CellValue& value, std::uint32_t version) {
+        Simulation& simulation = Simulation::now();
+        if (!value.is_whole()) simulation.fail("the value of version %u is torn", version);
+        if (value.number() != values[version])
+            simulation.fail("version %u has number %llu instead of %llu", version, number(value.number()), number(values[version]));
+    }
+
+    void expect_latest_at_end() {
+        CellValue value;
+        std::uint32_t seen = 0;
+        if (!load(value, seen)) Simulation::now().fail("nothing can be loaded at the end");
+    }
+
+    internal::BasicChangeWords<M> words{Atom32{0}, Atom32{0}};
+    std::array<Atom64, kCellSlots> directory{};
+    std::array<SimAtom<std::uintptr_t>, std::size_t{kCellSlots} * places * kCellValueWords> memory{};
+    internal::CellWords<M> cell;
+    std::map<std::uint32_t, std::uint64_t> values{{0, 0}};  // by version
+    std::uint32_t completed = 0;  // the latest version whose store has returned
+
+  private:
+    std::uint32_t claimed_before(const Atom64& entry) const { return last_claims[static_cast<std::size_t>(&entry - directory.data())]; }
+    std::array<std::uint32_t, kCellSlots> last_claims{};
+};
+
+// What is common to the scenarios below: who reads, and who waits.
+template <typename M, std::uint32_t places>
+class CellReaders : public Scenario {
+  public:
+    CellReaders(bool has_directory, std::uint32_t versions) : shared_(has_directory), versions_(versions) {}
+
+  protected:
+    void read(int /*me*/) {
+        std::uint32_t before = 0;
+        for (int round = 0; round < 6; ++round) {
+            CellValue value;
+            std::uint32_t seen = 0;
+            if (!shared_.load(value, seen)) continue;
+            if (seen < before) simulation_.fail("the version went back from %u to %u", before, seen);
+            before = seen;
+            // The oldest that can still be there.
+            const std::uint32_t earlier = seen > kCellSlots - 3 ? seen - (kCellSlots - 3) : 0;
+            if (shared_.cell.slots.copy(earlier, &value, sizeof value)) shared_.check(value, earlier);
+        }
+    }
+
+    void follow(int me, bool looks_again) {
+        while (seen_[at(me)] < versions_) {
+            WaitPoint<M> point;
+            point.is = Awaited::change;
+            point.change = &shared_.words;
+            point.seen = seen_[at(me)];
+            point.looks_again = looks_again;
+            const Ended end = wait_for(point, looks_again ? Deadline::after(std::chrono::milliseconds(170)) : Deadline::forever()).end;
+            if (end == Ended::timed_out && are_writers_over() && shared_.version() == seen_[at(me)]) return;
+            if (end != Ended::acquired) continue;
+            CellValue value;
+            std::uint32_t now = 0;
+            if (!shared_.load(value, now)) continue;
+            if (now <= seen_[at(me)]) simulation_.fail("actor %d waited for a version later than %u", me, seen_[at(me)]);
+            seen_[at(me)] = now;
+        }
+    }
+
+    bool are_writers_over() const {
+        return std::none_of(writers_.begin(), writers_.end(), [&](int writer) {
+            return simulation_.state(writer) == State::runnable || simulation_.state(writer) == State::asleep;
+        });
+    }
+
+    void expect_ended(int actor) {
+        const State state = simulation_.state(actor);
+        if (state == State::asleep || state == State::runnable) simulation_.fail("actor %d does not come to its end", actor);
+    }
+
+    Simulation& simulation_ = Simulation::now();
+    SimCell<M, places> shared_;
+    std::uint32_t versions_;  // in all, if nobody dies
+    std::vector<int> writers_;
+    PerActor<std::uint32_t> seen_{};
+};
+
+// One writer at a time: two take turns in the role, which is free when its owner dies.
+template <typename M>
+class CellScenario : public CellReaders<M, 1> {
+    using Base = CellReaders<M, 1>;
+    using Base::shared_;
+    using Base::simulation_;
+
+  public:
+    CellScenario() : Base(false, 2 * kStores) {
+        this->writers_ = {0, 1};
+        for (int i = 0; i < 2; ++i) simulation_.add_actor([this, i] { write(i); }, 100 + static_cast<std::uint32_t>(i), i);
+        simulation_.add_actor([this] { this->read(2); }, 102, 2);
+        simulation_.add_actor([this] { this->follow(3, false); }, 103, 3);
+    }
+
+    void died(int actor) override {
+        if (owner_ == actor) owner_ = kNobody;
+    }
+
+    void at_end() override {
+        for (int i = 0; i < 3; ++i) this->expect_ended(i);
+        if (simulation_.state(3) == State::asleep && this->seen_[3] != shared_.version()) simulation_.fail("the one who waits was not woken");
+        shared_.expect_latest_at_end();
+    }
+
+  private:
+    static constexpr std::uint32_t kStores = 4;
+
+    void write(int me) {
+        for (std::uint32_t round = 0; round < kStores; ++round) {
+            if (owner_ != me) {
+                while (owner_ != kNobody) simulation_.work();
+                owner_ = me;
+                last_[at(me)].store(internal::current_version(shared_.words) * internal::kOneVersion, std::memory_order_relaxed);
+            }
+            store(me);
+            if (simulation_.random().one_in(2)) owner_ = kNobody;
+        }
+        if (owner_ == me) owner_ = kNobody;
+    }
+
+    void store(int me) {
+        const std::uint32_t seen = last_[at(me)].load(std::memory_order_relaxed);
+        const std::uint32_t next = internal::version_of(seen) + 1;
+        const CellValue value = CellValue::of(10 * next + static_cast<std::uint32_t>(me));
+        shared_.values[next] = value.number();
+        const bool is_stored = shared_.cell.slots.store_unless_awaited(seen, shared_.cell.slots.next_slot(seen), &value, sizeof value);
+        if (!is_stored && internal::store_alone(shared_.cell, last_[at(me)], &value) != next)
+            simulation_.fail("the lone writer stored another version than %u", next);
+        last_[at(me)].store(next * internal::kOneVersion, std::memory_order_relaxed);
+        shared_.completed = std::max(shared_.completed, next);
+    }
+
+    int owner_ = kNobody;
+    PerActor<std::atomic<std::uint32_t>> last_{};
+};
+
+// Several writers, each in a place of its own.
+//   stores   numbers that nobody else stores
+//   updates  the latest value and one more: it is always the number of its version
+//   places   three writers for two places, which they give up now and then
+//   watched  two wait by descriptor instead
+template <typename M>
+class CellAmongScenario : public CellReaders<M, 2> {
+    using Base = CellReaders<M, 2>;
+    using Base::shared_;
+    using Base::simulation_;
+
+  public:
+    enum Variant { stores, updates, places, watched };
+
+    explicit CellAmongScenario(Variant variant) : Base(true, (variant == places ? 3 : 2) * kStores), variant_(variant) {
+        owners_.fill(kNobody);
+        const int writer_count = variant == places ? 3 : 2;
+        int actor = 0;
+        const auto add = [&](const std::function<void(int)>& body) {
+            simulation_.add_actor([body, actor] { body(actor); }, 100 + static_cast<std::uint32_t>(actor), actor);
+            ++actor;
+        };
+        for (int i = 0; i < writer_count; ++i) {
+            this->writers_.push_back(i);
+            add([this](int me) { write(me); });
+        }
+        if (variant == watched) {
+            simulation_.name(&events_, "events");
+            simulation_.set_touched(&events_);
+            shared_.cell.descriptor = 3;
+            for (int i = 0; i < 2; ++i) add([this](int me) { watch(me); });
+        } else {
+            add([this](int me) { this->read(me); });
+            add([this](int me) { this->follow(me, true); });
+        }
+    }
+
+    void died(int actor) override {
+        give_up(actor);
+        if (variant_ == watched) simulation_.kernel_add_and_wake_all(events_, 1);  // his file is closed
+    }
+
+    void at_end() override {
+        for (int i = 0; i < simulation_.actor_count(); ++i) {
+            const bool watches = variant_ == watched && i >= 2;
+            if (!watches) this->expect_ended(i);
+            else if (simulation_.state(i) == State::asleep && this->seen_[at(i)] != shared_.version()) simulation_.fail("watcher %d was not told", i);
+        }
+        shared_.expect_latest_at_end();
+        if (simulation_.deaths() == 0 && shared_.version() != this->versions_) simulation_.fail("%u versions of %u stores", shared_.version(), this->versions_);
+    }
+
+  private:
+    static constexpr std::uint32_t kStores = 3;
+    static constexpr std::uint32_t kAttemptsMax = 60;
+
+    void write(int me) {
+        for (std::uint32_t round = 0; round < kStores; ++round) {
+            take(me);
+            if (variant_ == updates) update(me);
+            else store(me, round);
+            if (variant_ == places && simulation_.random().one_in(2)) give_up(me);
+        }
+        give_up(me);
+    }
+
+    void take(int me) {
+        for (;;) {
+            const auto mine = std::find(owners_.begin(), owners_.end(), me);
+            if (mine != owners_.end()) return;
+            const auto free = std::find(owners_.begin(), owners_.end(), kNobody);
+            if (free != owners_.end()) {
+                *free = me;
+                places_[at(me)].take(shared_.cell, static_cast<std::uint32_t>(free - owners_.begin()));
+                return;
+            }
+            simulation_.work();
+        }
+    }
+    void give_up(int actor) { std::replace(owners_.begin(), owners_.end(), actor, kNobody); }
+
+    void store(int me, std::uint32_t round) {
+        const CellValue value = CellValue::of(100 * (static_cast<std::uint32_t>(me) + 1) + round);
+        const std::uint32_t version = attempt(me, value, nullptr);
+        if (version == 0) simulation_.fail("a store was overtaken");
+    }
+
+    void update(int me) {
+        for (;;) {
+            CellValue value;
+            std::uint32_t seen = 0;
+            if (!shared_.load(value, seen)) continue;
+            if (value.number() != seen) simulation_.fail("version %u has number %llu: an update was lost", seen, number(value.number()));
+            if (attempt(me, CellValue::of(seen + 1), &seen) != 0) return;
+        }
+    }
+
+    // The version that was stored; 0: overtaken.
+    std::uint32_t attempt(int me, const CellValue& value, const std::uint32_t* after) {
+        typename internal::CellPlace<M>::Store store(places_[at(me)], shared_.cell, &value);
+        std::uint32_t version = 0;
+        for (std::uint32_t i = 0; i < kAttemptsMax; ++i) {
+            const CellStored end = store.attempt(after, version);
+            if (end == CellStored::overtaken) return 0;
+            if (end == CellStored::again) continue;
+            if (shared_.values[version] != value.number()) simulation_.fail("actor %d is told that it stored version %u, and another did", me, version);
+            shared_.completed = std::max(shared_.completed, version);
+            return version;
+        }
+        simulation_.fail("actor %d does not come to an end with its store", me);
+        return 0;
+    }
+
+    void watch(int me) {
+        while (this->seen_[at(me)] < this->versions_) {
+            const std::uint32_t events = events_.load();
+            internal::arm(shared_.words);
+            const std::uint32_t now = internal::version_after_arming(shared_.words);
+            if (now == this->seen_[at(me)]) M::wait(events_, events, Deadline::forever());
+            this->seen_[at(me)] = now;
+        }
+    }
+
+    Variant variant_;
+    std::array<int, 2> owners_;  // of the places
+    PerActor<internal::CellPlace<M>> places_{};
+    Atom32 events_{0};
+};
+
+}  // namespace comap::model
