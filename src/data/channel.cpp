@@ -304,7 +304,7 @@ Result<RawSubscription> RawChannel::subscribe_at_end() const {
 Result<void> RawSubscription::find(From from) {
     const auto& words = ring_->words();
     for (std::uint32_t attempt = 0; attempt < Ring::Words::kAttemptsMax; ++attempt) {
-        if (!words.find_oldest(in_, 0)) continue;
+        if (!words.find_oldest(in_, 0)) break;
         if (from == From::oldest) return {};
         Ring::Words::In last = in_;
         Ring::Words::In end = in_;
@@ -367,7 +367,7 @@ Result<bool> RawSubscription::look() {
             return seen == Look::message;
         }
         Ring::Words::In oldest;
-        if (!ring_->words().find_oldest(oldest, in_.position) || oldest.number < in_.number) continue;
+        if (!ring_->words().find_oldest(oldest, in_.position) || oldest.number < in_.number) break;
         const std::uint64_t lost = oldest.number - in_.number;
         in_ = oldest;
         missed_ += lost;

@@ -277,7 +277,7 @@ struct RingWords {
 
     bool is_possible(std::uint64_t position) const { return position % view.alignment == 0 && position < UINT64_MAX / 4; }
 
-    static constexpr std::uint32_t kAttemptsMax = 1000;
+    static constexpr std::uint32_t kAttemptsMax = 200;  // each is in vain only if a claim came in between
 
   private:
     // Returns the bell as it is now.
