@@ -22,7 +22,7 @@
 namespace comap {
 
 inline constexpr std::uint32_t kMessageBytesMax = 1u << 27;
-inline constexpr std::uint64_t kRingBytesMax = std::uint64_t{1} << 36;
+inline constexpr std::uint64_t kRingBytesMax = std::uint64_t{1} << 34;
 inline constexpr std::uint32_t kWaitedSubscribersMax = 32;
 
 struct ChannelOptions {
@@ -84,6 +84,7 @@ struct RingSender {
     std::atomic<std::uint32_t> taken{0};   // the count when the role was taken; 0: it is not
     std::uint32_t barriers_for = 0;        // the count when out.has_barriers was found
     std::uint32_t shortest = 0;            // of messages; the longest for records
+    bool is_lent = false;                  // to its thread: what lies behind `out` is a loan's
 
     bool is_ours() const { return taken.load(std::memory_order_relaxed) == *forks; }
     bool fits(std::size_t size) const { return size - shortest <= view.message_bytes - shortest; }
@@ -120,6 +121,7 @@ class COMAP_API Loan {
     std::uint64_t stride_ = 0;
     std::uint64_t at_ = 0;
     std::uint32_t count_ = 0;
+    std::uint32_t generation_ = 0;  // of forks, when it was lent
     bool is_run_ = false;
     Sent end_ = Sent::timed_out;
 };
@@ -178,10 +180,11 @@ class COMAP_API RawSubscription {
         return release();
     }
 
-    // Goes on to the next message. False: the one that was borrowed has been overwritten meanwhile; what was read of it is worth
+    // Goes on to the message after the one that was borrowed. False: the one that was borrowed has been overwritten meanwhile; what was read of it is worth
     // nothing, and it counts as missed.
     bool release() {
-        if (!ring_) return true;
+        if (!ring_ || !is_borrowed_) return true;
+        is_borrowed_ = false;
         const bool ready = is_ready();
         const bool whole = view_.is_whole(in_.position);
         if (ready && whole) advance();
@@ -218,7 +221,10 @@ class COMAP_API RawSubscription {
 
     bool is_waited_for() const { return view_.claimed == nullptr; }
     [[gnu::always_inline]] bool is_ready() { return in_.look(view_) == internal::Look::message && (!is_waited_for() || generation_ == *forks_); }
-    Borrowed borrowed() { return {Reception::message, {view_.data + in_.offset, in_.size}, std::exchange(missed_, 0)}; }
+    Borrowed borrowed() {
+        is_borrowed_ = true;
+        return {Reception::message, {view_.data + in_.offset, in_.size}, std::exchange(missed_, 0)};
+    }
     [[gnu::always_inline]] void advance() {
         if (in_.advance(view_) && in_.position >= note_at_) [[unlikely]] note_place();
     }
@@ -241,6 +247,7 @@ class COMAP_API RawSubscription {
     std::uint32_t pauses_ = 1;         // before looking again
     std::uint32_t generation_ = 0;     // of forks, when it was made
     const std::uint32_t* forks_ = nullptr;
+    bool is_borrowed_ = false;
     std::unique_ptr<Place> place_;
 };
 
@@ -282,7 +289,7 @@ class COMAP_API RawChannel {
     // the channel's patience). Errors: busy (another handle has the role), too_long, invalid_argument (not a record),
     // permission_denied, corrupt. The message is in or it is not: nothing of it is seen otherwise.
     Result<Sent> publish(std::span<const std::byte> message, std::optional<Deadline> deadline = {}) const {
-        if (sender_ && sender_->is_ours() && sender_->fits(message.size())) [[likely]] {
+        if (sender_ && sender_->is_ours() && !sender_->is_lent && sender_->fits(message.size())) [[likely]] {
             bool is_filled = false;
             if (sender_->out.send(sender_->view, message.data(), static_cast<std::uint32_t>(message.size()), is_filled)) [[likely]] return Sent::sent;
             if (is_filled) return publish_filled(static_cast<std::uint32_t>(message.size()));
@@ -299,7 +306,7 @@ class COMAP_API RawChannel {
     // ring, or another loan of this handle is not done with).
     Result<Loan> loan(std::uint32_t size_bytes, std::uint32_t count = 1, std::optional<Deadline> deadline = {}) const;
 
-    // Lets another handle publish.
+    // Lets another handle publish; not while a loan is neither published nor given up.
     void give_up_role() const;
 
     // Errors: permission_denied (a read-only handle cannot be waited for), limit_reached (publishers wait for as many as they can), corrupt.

@@ -234,6 +234,7 @@ struct RingIn {
     }
 
     Look look_at_run(const RingView<Memory>& view, std::uint32_t state) {
+        if (!view.fits_lap(position, kRunHeadBytes)) return Look::strange;
         size = state & kFrameSizeMask;
         const std::uint32_t count = reinterpret_cast<typename Memory::template Atom<std::uint32_t>*>(&view.frame(position))[2].load(std::memory_order_relaxed);
         if (size > view.message_bytes || count == 0 || count > view.size_bytes / 8) return Look::strange;

@@ -15,6 +15,9 @@ namespace {
 using namespace internal;
 
 constexpr std::uint64_t kFetchedMax = 4096;
+constexpr std::uint32_t kTriesForPlace = 20;
+constexpr std::uint32_t kTriesMin = 16;       // to copy a message out, also after the deadline
+constexpr std::uint32_t kVainLooksMax = 10'000;  // each is in vain only if a message, or a claim, came in between
 constexpr std::uint32_t kPausesMax = 24;  // between two looks of one who follows a stream: about a microsecond
 constexpr std::chrono::nanoseconds kDoze = std::chrono::milliseconds(1);
 
@@ -202,6 +205,7 @@ Result<Loan> internal::lend(Ring& ring, std::uint32_t size_bytes, std::uint32_t 
         for (std::uint64_t line = 0; line < bytes; line += 64) RingMemory::fetch_for_writing(view.data + view.place(loan.at_) + line);
     ring.set_lent(true);
     loan.ring_ = &ring;
+    loan.generation_ = os::fork_generation;
     loan.count_ = count;
     loan.stride_ = view.run_stride(size_bytes);
     loan.bytes_ = {view.data + view.place(loan.at_) + (loan.is_run_ ? view.run_offset(loan.at_) : view.payload_offset), size_bytes};
@@ -220,6 +224,7 @@ Loan& Loan::operator=(Loan&& other) noexcept {
         count_ = std::exchange(other.count_, 0);
         is_run_ = other.is_run_;
         end_ = other.end_;
+        generation_ = other.generation_;
     }
     return *this;
 }
@@ -228,6 +233,7 @@ void Loan::publish() { publish(static_cast<std::uint32_t>(bytes_.size())); }
 
 void Loan::publish(std::uint32_t size_bytes) {
     if (!ring_) return;
+    if (generation_ != os::fork_generation) return give_up();  // our parent's
     const auto& view = ring_->words().view;
     const bool can_be_shorter = !is_run_ && ring_->sender.shortest == 0;
     const auto size = static_cast<std::uint32_t>(can_be_shorter ? std::min<std::size_t>(size_bytes, bytes_.size()) : bytes_.size());
@@ -242,8 +248,10 @@ void Loan::publish(std::uint32_t size_bytes) {
 
 void Loan::give_up() {
     if (!ring_) return;
-    ring_->set_lent(false);
-    ring_->end();
+    if (generation_ == os::fork_generation) {
+        ring_->set_lent(false);
+        ring_->end();
+    }
     ring_ = nullptr;
     bytes_ = {};
 }
@@ -271,6 +279,7 @@ RawSubscription& RawSubscription::operator=(RawSubscription&& other) noexcept {
     pauses_ = other.pauses_;
     generation_ = other.generation_;
     forks_ = other.forks_;
+    is_borrowed_ = other.is_borrowed_;
     place_ = std::move(other.place_);
     return *this;
 }
@@ -303,18 +312,26 @@ Result<RawSubscription> RawChannel::subscribe_at_end() const {
 // Sets the place in the stream. Publishers who wait for nobody here may overrun it at any time.
 Result<void> RawSubscription::find(From from) {
     const auto& words = ring_->words();
+    // The last message may lie before the newest frame that is written down; then from further back.
+    bool from_oldest = from == From::oldest;
     for (std::uint32_t attempt = 0; attempt < Ring::Words::kAttemptsMax; ++attempt) {
-        if (!words.find_oldest(in_, 0)) break;
+        if (!(from_oldest ? words.find_oldest(in_, 0) : words.find_newest(in_))) break;
         if (from == From::oldest) return {};
         Ring::Words::In last = in_;
         Ring::Words::In end = in_;
         const bool ended = words.walk_to_end(end, [&](const auto& frame) { last = frame; });
-        if (!view_.is_whole(in_.position)) continue;
-        if (!ended) break;
-        if (from == From::next || last.position == end.position) {
-            in_ = end;
-            return {};
+        if (!view_.is_whole(in_.position)) {
+            from_oldest = false;
+            continue;
         }
+        if (!ended) return ring_->corrupt("where its messages end cannot be found");
+        const bool found = last.position != end.position;
+        if (from == From::latest && !found && !from_oldest) {
+            from_oldest = true;
+            continue;
+        }
+        in_ = end;
+        if (from == From::next || !found) return {};
         // In a run the last of its messages is the latest.
         if (last.run_left > 1) {
             last.number += last.run_left - 1;
@@ -336,7 +353,12 @@ Result<RawSubscription> RawChannel::subscribe(From from) const {
     }
     COMAP_TRY(ring_->object()->require_writable("subscribed to (its publishers wait for their subscribers)"));
     auto place = std::make_unique<RawSubscription::Place>();
-    const auto taken = place->held.take(*ring_->object(), kPlaceByte, ring_->place_count());
+    // A publisher has a dead one's place for a moment while it empties it.
+    auto taken = place->held.take(*ring_->object(), kPlaceByte, ring_->place_count());
+    for (std::uint32_t attempt = 0; taken && !*taken && attempt < kTriesForPlace; ++attempt) {
+        os::pause_briefly(attempt);
+        taken = place->held.take(*ring_->object(), kPlaceByte, ring_->place_count());
+    }
     if (!taken) return fail(code_of(taken.error()), taken.error(), name(), ring_->noun(), " cannot be subscribed to: ", os_text(taken.error()));
     if (!*taken) return fail(Code::limit_reached, 0, name(), ring_->noun(), " has ", ring_->place_count(), " subscribers, and its publishers wait for no more; end one, or create the channel for more");
     place->words = &ring_->control().places[place->held.byte() - kPlaceByte];
@@ -366,8 +388,12 @@ Result<bool> RawSubscription::look() {
             if (seen == Look::strange) return ring_->corrupt("what follows is no message");
             return seen == Look::message;
         }
+        // Not quite the oldest: that is overwritten next.
         Ring::Words::In oldest;
-        if (!ring_->words().find_oldest(oldest, in_.position) || oldest.number < in_.number) break;
+        const std::uint64_t claimed = ring_->control().claimed.load(std::memory_order_relaxed);
+        const std::uint64_t margin = view_.size_bytes / 4 * 3;
+        const bool found = (claimed > margin && ring_->words().find_oldest(oldest, std::max(in_.position, claimed - margin))) || ring_->words().find_oldest(oldest, in_.position);
+        if (!found || oldest.number < in_.number) break;
         const std::uint64_t lost = oldest.number - in_.number;
         in_ = oldest;
         missed_ += lost;
@@ -424,13 +450,16 @@ bool RawSubscription::spin(Deadline deadline) {
 Result<Reception> RawSubscription::await(Deadline deadline) {
     if (!ring_) return fail(Code::invalid_argument, 0, "", "this subscription is closed");
     bool found = false;
-    for (;;) {
+    for (std::uint32_t looks = 0;; ++looks) {
         COMAP_GET(found, look());
         if (found) return Reception::message;
         if (deadline.is_over()) return Reception::timed_out;
+        if (!ring_->object()->page_is_writable()) COMAP_TRY(ring_->object()->require_waitable());
+        if (looks > kVainLooksMax) return ring_->corrupt("what is there says that it was overwritten, and was not");
         Bed<os::Machine> bed;
         const auto bedtime = ring_->words().prepare(in_.position, may_ring_the_bell(), [this] { return ring_->has_sender(); }, bed);
         if (bedtime == Ring::Words::Bedtime::look_again) continue;
+        looks = 0;
         const Deadline until = bedtime == Ring::Words::Bedtime::doze ? earlier(deadline, Deadline::after(kDoze)) : deadline;
         if (os::wait_word(*bed.word, bed.seen, until) != os::Woken::interrupted) continue;
         COMAP_GET(found, look());
@@ -439,12 +468,15 @@ Result<Reception> RawSubscription::await(Deadline deadline) {
 }
 
 Result<Received> RawSubscription::receive_slowly(std::span<std::byte> out, Deadline deadline) {
-    for (;;) {
+    for (std::uint32_t attempt = 1;; ++attempt) {
         COMAP_GET(const Reception end, await(deadline));
         if (end != Reception::message) return Received{end, 0, 0};
         const std::uint32_t size = in_.size;
         if (size <= out.size()) RingMemory::copy_out(out.data(), view_.data + in_.offset, size);
-        if (!view_.is_whole(in_.position)) continue;
+        if (!view_.is_whole(in_.position)) {
+            if (attempt >= kTriesMin && deadline.is_over()) return Received{};
+            continue;
+        }
         if (size > out.size()) return fail(Code::too_long, 0, ring_->object()->name(), "the next message of ", ring_->noun(), " has ", size, " bytes, the caller's buffer has ", out.size());
         advance();
         return Received{Reception::message, size, std::exchange(missed_, 0)};

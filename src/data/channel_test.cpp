@@ -308,6 +308,102 @@ TEST_F(ChannelTest, LoansArePublishedInPlace) {
     }
 }
 
+TEST_F(ChannelTest, NothingElseIsPublishedWhileALoanIsOut) {
+    const RawChannel channel = make();
+    RawSubscription subscription = subscribe(channel);
+    publish(channel, "first");
+    auto loan = channel.loan(5);
+    ASSERT_OK(loan);
+    EXPECT_CODE(Code::invalid_argument, channel.publish("second"));
+    channel.give_up_role();
+    EXPECT_CODE(Code::busy, open().publish("not yours"));
+    std::memcpy(loan->bytes().data(), "loan!", 5);
+    loan->publish();
+    publish(channel, "third");
+    EXPECT_EQ("first", next(subscription));
+    EXPECT_EQ("loan!", next(subscription));
+    EXPECT_EQ("third", next(subscription));
+    EXPECT_EQ("-", next(subscription));
+}
+
+TEST_F(ChannelTest, AForkedChildHasNoLoan) {
+    for (const bool many : {false, true}) {
+        const RawChannel channel = make({.many_publishers = many}, many ? "many" : "one");
+        RawSubscription subscription = subscribe(channel);
+        auto loan = channel.loan(1);
+        ASSERT_OK(loan);
+        loan->bytes()[0] = std::byte{'x'};
+        Child child([&](const Line& line) {
+            line.hear();
+            loan->publish();
+            loan->give_up();
+            return 0;
+        });
+        loan->publish();
+        for (const char* const more : {"a", "b", "c"}) publish(channel, more);
+        child.line().say();
+        EXPECT_EQ(0, child.wait());
+        publish(channel, "d");
+        for (const char* const wanted : {"x", "a", "b", "c", "d", "-"}) EXPECT_EQ(wanted, next(subscription));
+    }
+}
+
+TEST_F(ChannelTest, JoiningAStreamInFullFlow) {
+    const RawChannel channel = make({.message_bytes = 16, .capacity = 4096});
+    std::atomic<bool> over = false;
+    std::thread publisher([&] {
+        for (std::uint64_t number = 0; !over; ++number) ASSERT_EQ(Sent::sent, *channel.publish(numbered(number, 16)));
+    });
+    const RawChannel other = open();
+    for (std::uint32_t turn = 0; turn < 300; ++turn) {
+        std::array<std::byte, 16> out;
+        RawSubscription joined = subscribe(other, turn % 3 == 0 ? From::oldest : turn % 3 == 1 ? From::latest : From::next);
+        const auto got = joined.receive(out);
+        EXPECT_OK(got);
+        if (got) EXPECT_GE(joined.number(), number_of(out) + 1);
+    }
+    over = true;
+    publisher.join();
+}
+
+TEST_F(ChannelTest, WhatADeadPublisherLeftBusyHoldsUpNobody) {
+    const RawChannel channel = make();
+    RawSubscription subscription = subscribe(channel);
+    Child child([&](const Line& line) {
+        const RawChannel own = open();
+        CHILD_CHECK(*own.publish("x") == Sent::sent);
+        // As if it had been killed between looking for sleepers and committing.
+        auto ring = RawSubscription(own.subscribe().value()).ring();
+        auto& view = ring->words().view;
+        view.frame(ring->sender.out.position).state.store(view.lap_state(ring->sender.out.position) | internal::kFrameBusy);
+        line.say();
+        return line.hear();
+    });
+    child.line().hear();
+    EXPECT_EQ("x", next(subscription));
+    child.kill();
+    { const auto taken_and_left = channel.loan(1); ASSERT_OK(taken_and_left); }
+    auto watcher = Watcher::create();
+    ASSERT_OK(watcher);
+    EXPECT_OK(watcher->add(subscription, 1));
+    EXPECT_FALSE(watcher->next()->has_value());
+    publish(channel, "y");
+    EXPECT_EQ(1u, watcher->next()->value().tag);
+    EXPECT_EQ("y", next(subscription));
+}
+
+TEST_F(ChannelTest, OnlyWhatWasBorrowedIsReleased) {
+    const RawChannel channel = make();
+    RawSubscription subscription = subscribe(channel);
+    publish(channel, "a");
+    publish(channel, "b");
+    EXPECT_TRUE(subscription.release());
+    ASSERT_OK(subscription.borrow(Deadline::passed()));
+    EXPECT_TRUE(subscription.release());
+    EXPECT_TRUE(subscription.release());
+    EXPECT_EQ("b", next(subscription));
+}
+
 TEST_F(ChannelTest, ABatchIsSeenAsAWhole) {
     const auto channel = Channel<Tick>::create("ticks", {.capacity = 64, .subscribers_waited_for = 1}, context);
     ASSERT_OK(channel);
@@ -328,6 +424,26 @@ TEST_F(ChannelTest, ABatchIsSeenAsAWhole) {
     EXPECT_EQ(sent, *channel->raw().published());
     auto latest = channel->subscribe(From::latest);
     EXPECT_CODE(Code::limit_reached, latest);
+}
+
+TEST_F(ChannelTest, ABatchIsBorrowedAtOnce) {
+    const RawChannel channel = make({.message_bytes = 24, .capacity = 64, .subscribers_waited_for = 1});
+    RawSubscription subscription = subscribe(channel);
+    std::uint64_t sent = 0;
+    for (std::uint32_t round = 0; round < 500; ++round) {
+        const std::uint32_t count = round % 9 + 1;
+        std::string messages;
+        for (std::uint32_t i = 0; i < count; ++i) messages += numbered(sent + i, 24);
+        ASSERT_EQ(Sent::sent, *channel.publish_batch(std::as_bytes(std::span(messages)), 24));
+        const auto batch = subscription.borrow_batch(Deadline::passed());
+        ASSERT_OK(batch);
+        ASSERT_EQ(count, batch->count);
+        for (std::uint32_t i = 0; i < count; ++i) ASSERT_EQ(sent + i, number_of(batch->message(i)));
+        sent += count;
+        ASSERT_TRUE(subscription.release_batch());
+        ASSERT_EQ(sent, subscription.number());
+        ASSERT_EQ("-", next(subscription));
+    }
 }
 
 TEST_F(ChannelTest, TheLatestOfABatchIsItsLast) {

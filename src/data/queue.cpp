@@ -16,6 +16,9 @@ using namespace internal;
 
 constexpr std::chrono::nanoseconds kLookForDead = std::chrono::milliseconds(20);  // how often a taker who waits does, while messages are held
 constexpr std::chrono::nanoseconds kDoze = std::chrono::milliseconds(1);
+constexpr std::chrono::nanoseconds kPatience = std::chrono::seconds(2);  // with a taker who is stopped in the middle
+constexpr std::chrono::nanoseconds kPatienceInPassing = std::chrono::milliseconds(10);
+constexpr std::uint32_t kVainLooksMax = 10'000;
 constexpr std::uint64_t kTakersLockPage = kHeaderBytes;  // in the object's file: the ring's first
 
 tl::unexpected<Error> closed() { return fail(Code::invalid_argument, 0, "", "this queue handle is closed"); }
@@ -72,12 +75,12 @@ struct Item::Mapping {
         return &*lock;
     }
 
-    // Runs `work` alone among takers. Without a deadline, or with one that has passed: the queue's patience. What it returns is returned; or how the wait for the lock ended.
+    // Runs `work` alone among takers. Without a deadline, or with one that has passed, it waits a bounded time. What it returns is returned; or how the wait for the lock ended.
     template <typename Work>
     Result<Reception> alone(std::optional<Deadline> deadline, const Work& work) {
         COMAP_GET(RobustLock* const takers, takers_lock());
         Ended end = takers->try_lock();
-        if (end == Ended::timed_out) end = takers->lock(deadline && deadline->ns() != 0 ? *deadline : ring->patience());
+        if (end == Ended::timed_out) end = takers->lock(deadline && deadline->ns() != 0 ? *deadline : Deadline::after(deadline ? kPatienceInPassing : kPatience));
         if (end == Ended::corrupt) return ring->corrupt("its takers' lock word was overwritten");
         if (end == Ended::timed_out) return Reception::timed_out;
         if (end == Ended::interrupted) return Reception::interrupted;
@@ -111,6 +114,7 @@ struct Item::Mapping {
         if (look == Look::nothing && words.tally().held != 0) {
             if (!words.give_back_of_dead([this](std::uint32_t one) { return is_dead(one); })) look = Look::strange;
             else if (is_time || words.tally().returned != 0) look = words.find(queued);
+            if (words.tally().returned > 1) tell_of_returned();
         } else if (is_time) {
             look = words.find(queued);
         }
@@ -147,7 +151,8 @@ struct Item::Mapping {
     Result<Reception> on_next(Deadline deadline, const Work& work) {
         const auto& ring_words = ring->words();
         bool waited = false;
-        for (;;) {
+        for (std::uint32_t looks = 0;; ++looks) {
+            if (looks > kVainLooksMax) return ring->corrupt("what is there says that it was overwritten, and was not");
             if (!looks_empty()) {
                 Queued queued;
                 COMAP_GET(const Reception end, alone(deadline, [&]() -> Result<Reception> {
@@ -169,13 +174,16 @@ struct Item::Mapping {
             Bed<os::Machine> bed;
             std::chrono::nanoseconds at_most{};
             if (!prepare(bed, at_most)) continue;
+            looks = 0;
             const Deadline until = at_most == std::chrono::nanoseconds::max() ? deadline : earlier(deadline, Deadline::after(at_most));
             if (os::wait_word(*bed.word, bed.seen, until) == os::Woken::interrupted && looks_empty()) return Reception::interrupted;
         }
     }
 
-    // Wakes who sleeps, for a message that was given back: they sleep on the frame that comes next.
-    void wake_takers() const {
+    // Wakes who sleeps, for messages that were given back: they sleep on the frame that comes next. And those who watch.
+    void tell_of_returned() const {
+        std::atomic_thread_fence(std::memory_order_seq_cst);  // SYNC watch.look: counted before looking who watches; pairs with watch.arm.
+        ring->tell_watchers();
         const std::uint64_t position = control().taken.load(std::memory_order_relaxed);
         os::wake_word(ring->words().view.frame(position & ~std::uint64_t{7}).state, true);
     }
@@ -365,7 +373,7 @@ Result<void> Item::give_back() {
     const auto queue = std::move(queue_);
     queue_.reset();
     bytes_ = {};
-    if (left) queue->wake_takers();
+    if (left) queue->tell_of_returned();
     return left;
 }
 

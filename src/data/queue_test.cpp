@@ -126,6 +126,23 @@ TEST_F(QueueTest, AMessageGivenBackIsNextAndCountsItsTakings) {
     }
 }
 
+TEST_F(QueueTest, AWatcherIsToldOfWhatIsGivenBack) {
+    const RawQueue queue = make();
+    const RawQueue other = open();
+    push(queue, "a");
+    Item item = take(queue);
+    auto watcher = Watcher::create();
+    ASSERT_OK(watcher);
+    ASSERT_OK(watcher->add(other, 7));
+    ASSERT_FALSE(watcher->next()->has_value());
+    ASSERT_OK(item.give_back());
+    const auto changed = watcher->next();
+    ASSERT_OK(changed);
+    ASSERT_TRUE(changed->has_value());
+    EXPECT_EQ(7u, (*changed)->tag);
+    EXPECT_EQ("a", pop(other));
+}
+
 TEST_F(QueueTest, MessagesAreConfirmedInAnyOrder) {
     const RawQueue queue = make({.message_bytes = 40, .capacity = 20});
     std::mt19937 random(3);

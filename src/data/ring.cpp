@@ -11,6 +11,7 @@
 namespace comap::internal {
 namespace {
 
+constexpr std::uint32_t kPatienceWithSender = 300;  // pauses of up to 1 ms
 constexpr std::chrono::nanoseconds kLookForDead = std::chrono::milliseconds(10);  // how often one who waits for room does
 
 std::uint32_t alignment_for(std::uint64_t message_bytes) { return message_bytes <= 256 ? 8 : 64; }
@@ -125,6 +126,7 @@ Result<void> Ring::take_role() {
         return corrupt("where its last message ends cannot be found");
     }
     sender.out.has_barriers = !os::take_part_in_barriers();
+    sender.is_lent = false;
     sender.taken.store(os::fork_generation, std::memory_order_relaxed);
     return {};
 }
@@ -177,6 +179,7 @@ void Ring::end() {
 }
 
 void Ring::give_up_role() {
+    if (is_lent_to_us()) return;
     if (sender.is_ours()) words_.store_head(sender.out);
     sender.taken.store(0, std::memory_order_relaxed);
     role_.drop();
@@ -192,7 +195,10 @@ bool Ring::settle_after_arming(std::uint64_t position) const {
     if (!os::barrier_everywhere()) return false;
     // SYNC ring.sleep: armed before looking at the frame; pairs with ring.busy.
     const auto& state = words_.view.frame(position).state;
-    for (std::uint32_t attempt = 0; (state.load(std::memory_order_seq_cst) & (kFrameBusy | kFrameReady)) == kFrameBusy && has_sender(); ++attempt) os::pause_briefly(attempt);
+    for (std::uint32_t attempt = 0; (state.load(std::memory_order_seq_cst) & (kFrameBusy | kFrameReady)) == kFrameBusy && has_sender(); ++attempt) {
+        if (attempt == kPatienceWithSender) return false;  // it is stopped, right there
+        os::pause_briefly(attempt);
+    }
     return true;
 }
 

@@ -69,9 +69,13 @@ class Ring {
     // Room is lent, to this thread or to a lone sender, and neither published nor given up.
     bool is_lent_to_us() const {
         const std::uint64_t thread = lent_to_.load(std::memory_order_relaxed);
-        return thread != 0 && (sender.is_ours() || thread == os::thread_token());
+        return thread != 0 && lent_in_ == os::fork_generation && (sender.is_ours() || thread == os::thread_token());
     }
-    void set_lent(bool lent) { lent_to_.store(lent ? os::thread_token() : 0, std::memory_order_relaxed); }
+    void set_lent(bool lent) {
+        sender.is_lent = lent;
+        lent_in_ = os::fork_generation;
+        lent_to_.store(lent ? os::thread_token() : 0, std::memory_order_relaxed);
+    }
 
     // Lets another be the lone sender.
     void give_up_role();
@@ -88,11 +92,12 @@ class Ring {
 
     Floor floor = &Words::lowest_place;
 
+    void tell_watchers();
+
   private:
     Result<void> take_role();
     Result<Ended> lock(std::optional<Deadline> deadline);
     Result<Sent> wait_for_room(std::uint64_t bytes, Deadline deadline);
-    void tell_watchers();
 
     std::shared_ptr<Object> object_;
     RecordType type_;
@@ -104,6 +109,7 @@ class Ring {
     std::optional<RobustLock> lock_;  // many senders; attached at the first
     std::atomic<RobustLock*> attached_{nullptr};
     std::atomic<std::uint64_t> lent_to_{0};  // a thread's token
+    std::uint32_t lent_in_ = 0;              // the generation of forks
     HeldByte burial_;                 // of a dead owner's place, while it is emptied
 };
 

@@ -47,6 +47,7 @@ std::string_view ring_fault(const Header& header) {
     if (header.size_bytes <= kRingControlBytes || ring_bytes > kRingBytesMax || ring_bytes < kRingBytesMin || !std::has_single_bit(ring_bytes)) return "the size of its ring is impossible";
     // The longest frame, a pad before it and two claims must fit.
     if (ring_bytes / 4 < header.capacity_bytes + 64) return "its ring is too small for its messages";
+    if (header.layout == Layout::queue && !header.has(kFlagManyWriters)) return "a queue has many senders";
     return header.slot_count <= kRingPlacesMax ? "" : "the number of its places is impossible";
 }
 

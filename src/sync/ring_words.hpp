@@ -11,7 +11,7 @@
 //   bit 1      settled: every sender who looks from now on sees bit 0. Only with bit 0.
 //   bits 2..31 counts settings and clearings, so that a sender only clears what he has woken for.
 // A sender marks the frame busy, then looks at the bell, then commits: with plain loads and stores. A receiver rings the bell,
-// has the kernel make a barrier on all processors, and then looks at the frame: still 0, so every sender who comes will see the
+// has the kernel make a barrier on all processors, and then looks at the frame: not busy, so every sender who comes will see the
 // bell, and he sleeps; busy, so a sender may just have looked too early: he stays awake until the frame is ready or its sender
 // is dead. A sender who sees the bell has the kernel set the ready bit and wake in one step, so that he cannot die in between.
 #pragma once
@@ -158,9 +158,9 @@ struct RingWords {
         const std::uint64_t allowed = lowest > UINT64_MAX - view.size_bytes ? wanted : std::min(wanted, lowest + view.size_bytes);
         if (allowed < end) return false;
         out.limit = std::max(out.limit, allowed);
-        control->limit.store(out.limit, std::memory_order_relaxed);
+        store_head(out);  // before the limit: who takes over finds them less than a ring apart
+        control->limit.store(out.limit, std::memory_order_release);
         if (!has_checkpoint(wanted)) mark_checkpoint(out, wanted);
-        store_head(out);
         return true;
     }
 
@@ -216,7 +216,10 @@ struct RingWords {
         if (!walk_to_end(in)) return false;
         out.position = in.position;
         out.number = in.number;
-        return out.position <= out.limit;
+        if (out.position > out.limit) return false;
+        // A dead one may have left it busy, and nobody could tell that from a sender who lives.
+        view.frame(out.position).state.store(view.lap_state(out.position), std::memory_order_relaxed);
+        return true;
     }
 
     // The sender who holds the lock takes over where the last one left.
@@ -253,6 +256,26 @@ struct RingWords {
             in.number = best_number;
             correct_number(in);
             if (view.is_whole(best)) return true;
+        }
+        return false;
+    }
+
+    // A frame near the end of the stream, from which it is not far to walk. False: none was there long enough, or damaged.
+    bool find_newest(In& in) const {
+        for (std::uint32_t attempt = 0; attempt < kAttemptsMax; ++attempt) {
+            in = {};
+            in.position = control->head.load(std::memory_order_acquire);  // SYNC ring.find: pairs with ring.head.
+            in.number = control->number.load(std::memory_order_acquire);
+            for (auto& checkpoint : control->checkpoints) {
+                const std::uint64_t position = checkpoint.position.load(std::memory_order_acquire);  // SYNC ring.checkpoint_read: pairs with ring.checkpoint.
+                const std::uint64_t number = checkpoint.number.load(std::memory_order_acquire);
+                if (position == 0 || checkpoint.position.load(std::memory_order_relaxed) != position || position - 1 <= in.position) continue;
+                in.position = position - 1;
+                in.number = number;
+            }
+            if (!is_possible(in.position)) return false;
+            correct_number(in);
+            if (view.is_whole(in.position)) return true;
         }
         return false;
     }

@@ -105,7 +105,7 @@ Result<void> Watcher::State::add(const Waitable& data, const std::shared_ptr<Obj
     bool is_sure = true;
     (void)data.hooks()->look_after_arming(data.data(), is_sure);
     if (!is_sure)
-        return fail(Code::unsupported, 0, object->name(), "'", shown(object->name()), "' cannot be watched by descriptor here: the kernel, or a sandbox, refuses membarrier(2)");
+        return fail(Code::unsupported, 0, object->name(), "'", shown(object->name()), "' cannot be watched by descriptor: the kernel, or a sandbox, refuses membarrier(2), or a sender was stopped in the middle of a message");
     return add(object, tag, 0, [data] {
         bool sure = true;
         return data.hooks()->look_after_arming(data.data(), sure);
