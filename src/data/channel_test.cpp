@@ -375,7 +375,7 @@ TEST_F(ChannelTest, WhatADeadPublisherLeftBusyHoldsUpNobody) {
         // As if it had been killed between looking for sleepers and committing.
         auto ring = RawSubscription(own.subscribe().value()).ring();
         auto& view = ring->words().view;
-        view.frame(ring->sender.out.position).state.store(view.lap_state(ring->sender.out.position) | internal::kFrameBusy);
+        view.frame(ring->sender.out.position).state.store(view.lap_state(ring->sender.out.position) | internal::kFrameBusy, std::memory_order_seq_cst);
         line.say();
         return line.hear();
     });
