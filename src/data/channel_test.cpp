@@ -248,13 +248,12 @@ TEST_F(ChannelTest, ASleepingPublisherIsWokenByItsSubscriber) {
     RawSubscription subscription = subscribe(channel);
     std::uint64_t sent = 0;
     while (*channel.publish(numbered(sent, 64), Deadline::passed()) == Sent::sent) ++sent;
+    channel.give_up_role();
     Child child([&](const Line&) {
-        channel.give_up_role();
         const RawChannel own = open();
         for (std::uint64_t i = 0; i < 1000; ++i) CHILD_CHECK(*own.publish(numbered(sent + i, 64), Deadline::forever()) == Sent::sent);
         return 0;
     });
-    channel.give_up_role();
     std::vector<std::byte> out(64);
     for (std::uint64_t number = 0; number < sent + 1000; ++number) {
         if (number == sent - 1) wait_until([&] { return is_asleep(child.pid()); }, "publisher asleep");
