@@ -144,7 +144,11 @@ class COMAP_API RawSubscription {
                 internal::RingMemory::copy_out(out.data(), view_.data + in_.offset, size);
                 if (view_.is_whole(in_.position)) [[likely]] {
                     advance();
-                    return Result<Received>(tl::in_place, Reception::message, size, std::exchange(missed_, 0));
+                    Result<Received> received(tl::in_place);
+                    received->end = Reception::message;
+                    received->size_bytes = size;
+                    received->missed = std::exchange(missed_, 0);
+                    return received;
                 }
             }
         }
