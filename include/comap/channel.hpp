@@ -144,11 +144,7 @@ class COMAP_API RawSubscription {
                 internal::RingMemory::copy_out(out.data(), view_.data + in_.offset, size);
                 if (view_.is_whole(in_.position)) [[likely]] {
                     advance();
-                    Result<Received> received(tl::in_place);
-                    received->end = Reception::message;
-                    received->size_bytes = size;
-                    received->missed = std::exchange(missed_, 0);
-                    return received;
+                    return Received{Reception::message, size, std::exchange(missed_, 0)};
                 }
             }
         }
