@@ -84,7 +84,7 @@ struct RingSender {
     std::atomic<std::uint32_t> taken{0};   // the count when the role was taken; 0: it is not
     std::uint32_t barriers_for = 0;        // the count when out.has_barriers was found
     std::uint32_t shortest = 0;            // of messages; the longest for records
-    bool is_lent = false;                  // to its thread: what lies behind `out` is a loan's
+    bool is_lent = false;                  // what lies behind `out` is a loan's
 
     bool is_ours() const { return taken.load(std::memory_order_relaxed) == *forks; }
     bool fits(std::size_t size) const { return size - shortest <= view.message_bytes - shortest; }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "data/held_byte.hpp"
 #include "object/object.hpp"
 #include "os/robust_list.hpp"
 #include "sync/cell_word.hpp"
@@ -89,62 +90,35 @@ struct RawCell::Mapping {
     ThreadLock storing;  // several writers: place and its slots' turns
     CellPlace<os::Machine> place;
 
-    std::mutex mutex;  // role
-    os::Fd role;       // an open file with the write lock on role_byte; closed in the child of a fork
-    std::uint64_t role_byte = 0;
-    std::atomic<std::uint32_t> role_generation{0};  // of forks, when it was taken; 0: not taken
+    HeldByte role;
 
-    bool has_role() const { return role_generation.load(std::memory_order_relaxed) == os::fork_generation; }
+    bool has_role() const { return role.is_ours(); }
     bool is_for_one() const { return words.slots.directory == nullptr; }
     CellWriter writer() { return {&alone, &os::fork_generation, &page->change.watch}; }
 
-    // Takes the first role that is free. Errors: busy (others have all).
-    Result<void> lock_role(const os::Fd& own) {
-        const std::uint64_t first = is_for_one() ? kRoleByte : kRoleByte + 1;
-        const std::uint64_t count = is_for_one() ? 1 : object->header().writer_count;
-        for (role_byte = first; role_byte < first + count; ++role_byte) {
-            const auto locked = os::try_write_lock(own.number(), role_byte);
-            if (!locked)
-                return fail(code_of(locked.error()), locked.error(), object->name(), "the writer's role in the cell '", shown(object->name()), "' cannot be had: ", os_text(locked.error()));
-            if (*locked) return {};
-        }
-        if (is_for_one())
-            return fail(Code::busy, 0, object->name(), "the cell '", shown(object->name()),
-                        "' has a writer, and only one at a time may store in it; end that one, or create the cell for several writers");
-        return fail(Code::busy, 0, object->name(), "the cell '", shown(object->name()), "' has ", count,
-                    " writers, and no more at a time may store in it; end one, or create the cell for more");
-    }
-
-    // REQUIRES: one thread at a time, which for several writers `storing` sees to.
+    // REQUIRES: one thread at a time, which for several writers `storing` sees to. Errors: busy (others have all roles).
     Result<void> take_role() {
         if (has_role()) [[likely]] return {};
-        const os::NoForkScope no_fork;  // a child must not keep an open file with the lock
-        const std::lock_guard guard(mutex);
-        role.release();  // a parent's, that was closed when we were forked
-        auto own = os::reopen(object->descriptor(), true);
-        if (!own) return fail(code_of(own.error()), own.error(), object->name(), "the cell '", shown(object->name()), "' cannot be written: ", os_text(own.error()));
-        COMAP_TRY(lock_role(*own));
+        const std::uint64_t first = is_for_one() ? kRoleByte : kRoleByte + 1;
+        const std::uint64_t count = is_for_one() ? 1 : object->header().writer_count;
+        const auto taken = role.take(*object, first, count);
+        if (!taken) return fail(code_of(taken.error()), taken.error(), object->name(), "the writer's role in the cell '", shown(object->name()), "' cannot be had: ", os_text(taken.error()));
+        if (!*taken && is_for_one())
+            return fail(Code::busy, 0, object->name(), "the cell '", shown(object->name()),
+                        "' has a writer, and only one at a time may store in it; end that one, or create the cell for several writers");
+        if (!*taken)
+            return fail(Code::busy, 0, object->name(), "the cell '", shown(object->name()), "' has ", count,
+                        " writers, and no more at a time may store in it; end one, or create the cell for more");
         if (is_for_one()) alone.stored(words.slots, current_version(page->change) * kOneVersion);
-        else place.take(words, static_cast<std::uint32_t>(role_byte - kRoleByte - 1));
-        role = std::move(*own);
-        os::keep_from_children(role.number());
-        role_generation.store(os::fork_generation, std::memory_order_relaxed);
+        else place.take(words, static_cast<std::uint32_t>(role.byte() - first));
         if (is_for_one() && !words.always_wakes) alone.taken.store(os::fork_generation, std::memory_order_relaxed);
         return {};
     }
 
     void drop_role() {
         const std::lock_guard no_store(storing);
-        const os::NoForkScope no_fork;
-        const std::lock_guard guard(mutex);
         alone.taken.store(0, std::memory_order_relaxed);
-        if (has_role()) {
-            os::forget_for_children(role.number());
-            os::release_lock(role.number(), role_byte);
-            role.reset();
-        }
-        role.release();
-        role_generation.store(0, std::memory_order_relaxed);
+        role.drop();
     }
 
     Result<void> prepare_to_store() {

@@ -195,8 +195,8 @@ TEST_F(ChannelTest, WhoIsTooSlowLearnsHowManyItMissed) {
     std::uint64_t sent = 0;
     std::vector<std::byte> out(64);
     for (std::uint32_t round = 0; round < 200; ++round) {
-        for (std::uint32_t burst = random() % 120; burst > 0; --burst) publish(channel, numbered(sent++, 64));
-        for (std::uint32_t reads = random() % 40; reads > 0; --reads) {
+        for (auto burst = random() % 120; burst > 0; --burst) publish(channel, numbered(sent++, 64));
+        for (auto reads = random() % 40; reads > 0; --reads) {
             const auto got = slow.receive(out, Deadline::passed());
             ASSERT_OK(got);
             if (got->end != Reception::message) break;
@@ -359,7 +359,7 @@ TEST_F(ChannelTest, JoiningAStreamInFullFlow) {
         RawSubscription joined = subscribe(other, turn % 3 == 0 ? From::oldest : turn % 3 == 1 ? From::latest : From::next);
         const auto got = joined.receive(out);
         EXPECT_OK(got);
-        if (got) EXPECT_GE(joined.number(), number_of(out) + 1);
+        if (got) { EXPECT_GE(joined.number(), number_of(out) + 1); }
     }
     over = true;
     publisher.join();

@@ -50,29 +50,18 @@ struct Item::Mapping {
     std::shared_ptr<Ring> ring;
     QueueWords<os::Machine> words;
     HeldByte place;  // of this handle as a taker who confirms
-    std::mutex mutex;                // lock_
-    std::optional<RobustLock> lock;  // the takers'; attached at the first
-    std::atomic<RobustLock*> attached{nullptr};
-    std::uint32_t turn = 0;          // of finds, under that lock
+    RobustLockOnDemand lock;  // the takers'
+    std::uint32_t turn = 0;   // of finds, under that lock
 
     std::uint32_t taker() const { return static_cast<std::uint32_t>(place.byte() - kPlaceByte) + 1; }
     RingControl& control() const { return ring->control(); }
     const std::string& name() const { return ring->object()->name(); }
 
     Result<RobustLock*> takers_lock() {
-        if (RobustLock* const known = attached.load(std::memory_order_acquire)) return known;  // SYNC queue.lock_use: pairs with queue.lock_made.
-        COMAP_TRY(ring->object()->require_writable("taken from"));
-        const os::NoForkScope no_fork;  // before the mutex, as everywhere
-        const std::lock_guard guard(mutex);
-        if (!lock) {
-            auto made = RobustLock::attach(ring->object()->descriptor(), kTakersLockPage);
-            if (!made)
-                return fail(code_of(made.error()), made.error(), name(), ring->noun(), " cannot be taken from by this program: its lock needs a 64-bit program, glibc and 4 KiB pages (",
-                            os_text(made.error()), ")");
-            lock.emplace(std::move(*made));
-        }
-        attached.store(&*lock, std::memory_order_release);  // SYNC queue.lock_made: complete before others find it; pairs with queue.lock_use.
-        return &*lock;
+        if (ring->object()->access() != Access::read_write) COMAP_TRY(ring->object()->require_writable("taken from"));
+        const auto takers = lock.get(ring->object()->descriptor(), kTakersLockPage);
+        if (!takers) return ring->object()->cannot_lock(takers.error(), ring->noun(), "taken from");
+        return *takers;
     }
 
     // Runs `work` alone among takers. Without a deadline, or with one that has passed, it waits a bounded time. What it returns is returned; or how the wait for the lock ended.

@@ -44,8 +44,6 @@ Result<void> check(std::string_view name, const NewRing& ring) {
 
 }  // namespace
 
-std::uint64_t ring_frame_bytes_max(Layout layout, std::uint64_t message_bytes) { return shape_of(layout, message_bytes).frame_bytes(message_bytes); }
-
 Result<std::shared_ptr<Object>> create_ring(Namespaces& namespaces, std::string_view name, const NewRing& ring, bool or_open) {
     COMAP_TRY(check(name, ring));
     NewObject wanted;
@@ -126,28 +124,16 @@ Result<void> Ring::take_role() {
         return corrupt("where its last message ends cannot be found");
     }
     sender.out.has_barriers = !os::take_part_in_barriers();
-    sender.is_lent = false;
+    sender.is_lent = false;  // or our parent's
     sender.taken.store(os::fork_generation, std::memory_order_relaxed);
     return {};
 }
 
 Result<Ended> Ring::lock(std::optional<Deadline> deadline) {
-    RobustLock* lock = attached_.load(std::memory_order_acquire);  // SYNC ring.lock_use: pairs with ring.lock_made.
-    if (lock == nullptr) {
-        const os::NoForkScope no_fork;  // before the mutex, as everywhere
-        const std::lock_guard guard(mutex_);
-        if (!lock_) {
-            auto made = RobustLock::attach(object_->descriptor(), 0);
-            if (!made)
-                return fail(code_of(made.error()), made.error(), object_->name(), noun(), " cannot be sent into by this program: its lock needs a 64-bit program, glibc and 4 KiB pages (",
-                            os_text(made.error()), ")");
-            lock_.emplace(std::move(*made));
-        }
-        lock = &*lock_;
-        attached_.store(lock, std::memory_order_release);  // SYNC ring.lock_made: complete before others find it; pairs with ring.lock_use.
-    }
-    const Ended end = lock->try_lock();
-    return end == Ended::timed_out ? lock->lock(deadline ? *deadline : patience()) : end;
+    const auto senders = lock_.get(object_->descriptor(), 0);
+    if (!senders) return object_->cannot_lock(senders.error(), noun(), "sent into");
+    const Ended end = (*senders)->try_lock();
+    return end == Ended::timed_out ? (*senders)->lock(deadline ? *deadline : patience()) : end;
 }
 
 Result<Sent> Ring::begin(std::optional<Deadline> deadline) {
@@ -166,7 +152,7 @@ Result<Sent> Ring::begin(std::optional<Deadline> deadline) {
         sender.barriers_for = os::fork_generation;
     }
     if (end == Ended::acquired_abandoned ? !words_.find_head(sender.out) : !words_.load_head(sender.out)) {
-        lock_->unlock();
+        (*lock_).unlock();
         return corrupt("where its last message ends cannot be found");
     }
     return Sent::sent;
@@ -175,7 +161,7 @@ Result<Sent> Ring::begin(std::optional<Deadline> deadline) {
 void Ring::end() {
     if (!has_many_senders()) return;
     words_.store_head(sender.out);
-    lock_->unlock();
+    (*lock_).unlock();
 }
 
 void Ring::give_up_role() {

@@ -68,13 +68,11 @@ class Ring {
 
     // Room is lent, to this thread or to a lone sender, and neither published nor given up.
     bool is_lent_to_us() const {
-        const std::uint64_t thread = lent_to_.load(std::memory_order_relaxed);
-        return thread != 0 && lent_in_ == os::fork_generation && (sender.is_ours() || thread == os::thread_token());
+        return has_many_senders() ? lent_to_.load(std::memory_order_relaxed) == os::thread_token() : sender.is_ours() && sender.is_lent;
     }
     void set_lent(bool lent) {
-        sender.is_lent = lent;
-        lent_in_ = os::fork_generation;
-        lent_to_.store(lent ? os::thread_token() : 0, std::memory_order_relaxed);
+        if (has_many_senders()) lent_to_.store(lent ? os::thread_token() : 0, std::memory_order_relaxed);
+        else sender.is_lent = lent;
     }
 
     // Lets another be the lone sender.
@@ -105,11 +103,8 @@ class Ring {
     os::Mapping map_;
     Words words_;
     HeldByte role_;
-    std::mutex mutex_;                // lock_
-    std::optional<RobustLock> lock_;  // many senders; attached at the first
-    std::atomic<RobustLock*> attached_{nullptr};
-    std::atomic<std::uint64_t> lent_to_{0};  // a thread's token
-    std::uint32_t lent_in_ = 0;              // the generation of forks
+    RobustLockOnDemand lock_;         // many senders
+    std::atomic<std::uint64_t> lent_to_{0};  // many senders: the token of the thread, which no forked child has
     HeldByte burial_;                 // of a dead owner's place, while it is emptied
 };
 

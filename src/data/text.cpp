@@ -17,7 +17,6 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
-#include <mutex>
 
 #include "base/error.hpp"
 #include "base/utf.hpp"
@@ -123,8 +122,7 @@ struct Text::Mapping {
     char* slots = nullptr;
     std::uint64_t slot_bytes = 0;
     std::uint32_t capacity_bytes = 0;
-    std::mutex mutex;  // lock_
-    std::optional<RobustLock> lock;  // attached at the first write
+    RobustLockOnDemand lock;
 
     char* slot(std::uint32_t version) const { return slots + (version % kTextSlotCount) * slot_bytes; }
     static SlotHeader& header(char* slot) { return *reinterpret_cast<SlotHeader*>(slot); }
@@ -163,15 +161,9 @@ struct Text::Mapping {
 };
 
 Result<RobustLock*> Text::Mapping::writer_lock() {
-    const std::lock_guard guard(mutex);
-    if (!lock) {
-        auto attached = RobustLock::attach(object->descriptor(), 0);
-        if (!attached)
-            return fail(code_of(attached.error()), attached.error(), object->name(), "the text '", shown(object->name()),
-                        "' cannot be written by this program: its lock needs a 64-bit program, glibc and 4 KiB pages (", os_text(attached.error()), ")");
-        lock.emplace(std::move(*attached));
-    }
-    return &*lock;
+    const auto writers = lock.get(object->descriptor(), 0);
+    if (!writers) return object->cannot_lock(writers.error(), cat("the text '", shown(object->name()), "'"), "written");
+    return *writers;
 }
 
 // Runs write_slot(old slot, new slot) under the lock; what it returns is the length of the new value.

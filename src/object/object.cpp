@@ -380,6 +380,10 @@ Result<void> Object::require_layout(Layout wanted) const {
     return fail(Code::layout_mismatch, 0, full_name_, quoted(full_name_), " holds ", layout_name(header_.layout), ", not ", layout_name(wanted));
 }
 
+tl::unexpected<Error> Object::cannot_lock(int os_error, std::string_view noun, std::string_view done) const {
+    return fail(code_of(os_error), os_error, full_name_, noun, " cannot be ", done, " by this program: its lock needs a 64-bit program, glibc and 4 KiB pages (", os_text(os_error), ")");
+}
+
 Result<void> Object::require_versions() const {
     if (header_.layout != Layout::channel && header_.layout != Layout::queue) return {};
     return fail(Code::layout_mismatch, 0, full_name_, "'", shown(full_name_), "' is a ", layout_name(header_.layout), ", which has messages instead of versions: wait for them by a ",

@@ -64,6 +64,9 @@ class Object {
     Result<ObjectInfo> info() const;
     Result<int> share_descriptor(Access access) const;
 
+    // For who cannot own a lock word of the object: `noun`, `done`: "the text 'x'", "written".
+    tl::unexpected<Error> cannot_lock(int os_error, std::string_view noun, std::string_view done) const;
+
     // The change word counts versions: not of channels and queues, whose readers wait for messages. Errors: layout_mismatch.
     Result<void> require_versions() const;
 

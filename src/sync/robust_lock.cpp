@@ -42,4 +42,17 @@ Ended RobustLock::lock(Deadline deadline) {
 
 bool RobustLock::unlock() { return word().give(); }
 
+os::OsResult<RobustLock*> RobustLockOnDemand::attach(int descriptor, std::uint64_t page_offset_bytes) {
+    const os::NoForkScope no_fork;  // before the mutex, as everywhere
+    const std::lock_guard guard(mutex_);
+    if (!lock_) {
+        auto made = RobustLock::attach(descriptor, page_offset_bytes);
+        if (!made) return tl::unexpected<int>(made.error());
+        lock_.emplace(std::move(*made));
+    }
+    // SYNC on_demand.made: complete before others find it; pairs with on_demand.use.
+    attached_.store(&*lock_, std::memory_order_release);
+    return &*lock_;
+}
+
 }  // namespace comap::internal

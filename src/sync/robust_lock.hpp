@@ -2,6 +2,11 @@
 // One process's way to one lock word (lock_word.hpp) in a file: its page mapped, with a private page behind.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+
 #include <comap/deadline.hpp>
 
 #include "os/map.hpp"
@@ -30,6 +35,25 @@ class RobustLock {
     LockWord<os::Machine> word() const;
 
     os::Mapping mapping_;  // the shared page, then a private one with the list node
+};
+
+// One that is attached when it is first wanted: most handles never lock. Any number of threads may ask at once.
+class RobustLockOnDemand {
+  public:
+    os::OsResult<RobustLock*> get(int descriptor, std::uint64_t page_offset_bytes) {
+        if (RobustLock* const known = attached_.load(std::memory_order_acquire)) [[likely]] return known;  // SYNC on_demand.use: pairs with on_demand.made.
+        return attach(descriptor, page_offset_bytes);
+    }
+
+    // REQUIRES: get() has given one.
+    RobustLock& operator*() { return *lock_; }
+
+  private:
+    os::OsResult<RobustLock*> attach(int descriptor, std::uint64_t page_offset_bytes);
+
+    std::mutex mutex_;  // lock_
+    std::optional<RobustLock> lock_;
+    std::atomic<RobustLock*> attached_{nullptr};
 };
 
 // The lock word and the list node of such a pair of pages.

@@ -1,23 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cells.hpp"
 
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <array>
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include <comap/comap.hpp>
 
-#include "os/file.hpp"
+#include "crew.hpp"
 #include "player.hpp"
-#include "support/process.hpp"
 
 namespace comap::storm {
 namespace {
@@ -28,7 +18,6 @@ constexpr std::uint32_t kHistory = 1;  // the fewest slots
 constexpr std::uint32_t kWriters = 2;      // of the processes, where one at a time may store; the others read
 constexpr std::uint32_t kWritersAmong = 3;  // where several may
 static_assert(kWritersAmong < kProcessCount);
-constexpr std::uint64_t kHangNs = 60'000'000'000u;
 
 // Numbered, and with a sum that no mixture of two values has.
 struct Numbered {
@@ -55,11 +44,6 @@ struct Numbered {
     bool is_whole() const { return (number == 0 && sum == 0 && end == 0) || (sum == sum_of(*this) && end == static_cast<std::uint32_t>(number)); }
 };
 COMAP_RECORD(Numbered, number, noise, sum, end, gap);
-
-void nap(std::uint64_t ns) {
-    const struct timespec span = {0, static_cast<long>(ns)};
-    ::nanosleep(&span, nullptr);
-}
 
 // A process's life.
 class Life {
@@ -156,20 +140,20 @@ class Life {
     std::uint32_t seen_ = 0;
 };
 
-class CellCrew {
+class CellStorm {
   public:
-    CellCrew(const Run& run, bool many_writers)
+    CellStorm(const Run& run, bool many_writers)
         : run_(run), board_(*run.board), is_for_many_(many_writers), writers_(many_writers ? kWritersAmong : kWriters), context_({.root = run.root}),
-          cell_(Cell<Numbered>::create(kName, {.history = kHistory, .writers = many_writers ? kWritersAmong + 1 : 1}, context_).value()), random_(run.seed + 29) {
-        ::prctl(PR_SET_TIMERSLACK, 1000);
-        for (std::size_t i = 0; i < kProcessCount; ++i) start(i);
-    }
+          cell_(Cell<Numbered>::create(kName, {.history = kHistory, .writers = many_writers ? kWritersAmong + 1 : 1}, context_).value()),
+          crew_(board_, run.seed, [this](std::size_t process, std::uint32_t serial) {
+              (new Life(run_, process, serial, process < writers_))->live();  // never destroyed: a killed process closes nothing
+          }, [] {}) {}
 
     CellTally run() {
         while (!board_.is_over() && tally_.kills < run_.kills) {
-            pass_random_time();
-            const std::size_t victim = random_.one_in(3) ? random_.below(kProcessCount) : random_.below(writers_);
-            if (!random_.one_in(16)) wait_for([&] { return has_begun(victim); }, "the process to be killed has begun");
+            crew_.pass_random_time();
+            const std::size_t victim = random().one_in(3) ? random().below(kProcessCount) : random().below(writers_);
+            if (!random().one_in(16)) crew_.wait_for([&] { return crew_.has_begun(victim); }, "the process to be killed has begun");
             if (board_.is_over()) break;
             hit(victim);
         }
@@ -178,57 +162,32 @@ class CellCrew {
     }
 
   private:
-    bool has_begun(std::size_t process) const { return board_.slots[process].begun.load(kOrder) != 0; }
-
-    void start(std::size_t process) {
-        board_.slots[process].begun.store(0, kOrder);
-        std::fflush(nullptr);
-        const std::uint32_t serial = ++last_serial_;
-        const pid_t pid = ::fork();
-        if (pid < 0) {
-            std::perror("fork");
-            std::exit(2);
-        }
-        if (pid == 0) {
-            ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nothing is left of a run that ends early
-            (new Life(run_, process, serial, process < writers_))->live();  // never destroyed: a killed process closes nothing
-            ::_exit(0);
-        }
-        pids_[process] = pid;
-    }
-
-    void stop(std::size_t process) {
-        ::kill(pids_[process], SIGSTOP);
-        int status = 0;
-        if (::waitpid(pids_[process], &status, WUNTRACED) != pids_[process] || !WIFSTOPPED(status)) report_end(process, status);
-        ++tally_.stops;
-    }
+    Random& random() { return crew_.random(); }
 
     void hit(std::size_t victim) {
-        const bool stops = random_.one_in(4);
-        const std::size_t stopped = random_.below(kProcessCount);
+        const bool stops = random().one_in(4);
+        const std::size_t stopped = random().below(kProcessCount);
         if (stops) {
-            stop(stopped);
+            crew_.stop(stopped);
+            ++tally_.stops;
             look();  // whatever it was about, the value is whole
             if (is_for_many_) store_beside_a_stopped_one();
-            pass_random_time();
+            crew_.pass_random_time();
         }
         const std::uint32_t before = look();
-        ::kill(pids_[victim], SIGKILL);
-        int status = 0;
-        if (::waitpid(pids_[victim], &status, 0) != pids_[victim] || !WIFSIGNALED(status)) report_end(victim, status);
+        crew_.kill(victim);
         ++tally_.kills;
         if (stops && stopped == victim) ++tally_.kills_of_stopped;
         look();
-        start(victim);
+        crew_.start(victim);
         if (stops && stopped != victim) {
-            pass_random_time();
-            ::kill(pids_[stopped], SIGCONT);
+            crew_.pass_random_time();
+            crew_.go_on(stopped);
         }
-        if (!random_.one_in(4)) return;
-        wait_for([&] { return look() > before; }, "a writer goes on after a kill");
+        if (!random().one_in(4)) return;
+        crew_.wait_for([&] { return look() > before; }, "a writer goes on after a kill");
         const std::uint64_t reads = loads_of_readers();
-        wait_for([&] { return loads_of_readers() > reads; }, "a reader goes on after a kill");
+        crew_.wait_for([&] { return loads_of_readers() > reads; }, "a reader goes on after a kill");
         ++tally_.awaited;
     }
 
@@ -239,7 +198,7 @@ class CellCrew {
         if (!stored) board_.report("the observer could not store while a process was stopped: " + stored.error().message);
         else if (*stored <= before) board_.report("the observer stored the version " + std::to_string(*stored) + " after " + std::to_string(before));
         const std::uint32_t own = look();
-        if (random_.one_in(4)) wait_for([&] { return look() > own; }, "a writer goes on while another is stopped");
+        if (random().one_in(4)) crew_.wait_for([&] { return look() > own; }, "a writer goes on while another is stopped");
     }
 
     std::uint64_t loads_of_readers() const {
@@ -263,47 +222,8 @@ class CellCrew {
         return seen_;
     }
 
-    void pass_random_time() {
-        switch (random_.below(4)) {
-            case 0:
-                return test::pass_time(static_cast<std::uint32_t>(random_.below(1000)));
-            case 1:
-                return test::pass_time(static_cast<std::uint32_t>(random_.below(300'000)));
-            default:
-                return nap(random_.below(400'000));
-        }
-    }
-
-    void report_end(std::size_t process, int status) {
-        board_.report("process " + std::to_string(process) + " ended by itself, with status " + std::to_string(status));
-    }
-
-    template <typename Condition>
-    void wait_for(const Condition& condition, const char* what) {
-        const std::uint64_t began_ns = os::monotonic_ns();
-        while (!condition() && !board_.is_over()) {
-            if (os::monotonic_ns() - began_ns > kHangNs) return board_.report(std::string("waited a minute in vain until ") + what);
-            nap(30'000);
-        }
-    }
-
     void end() {
-        const bool in_order = !board_.is_over();
-        board_.over.store(1, kOrder);
-        for (std::size_t process = 0; process < kProcessCount; ++process) {
-            if (!in_order) ::kill(pids_[process], SIGKILL);
-            int status = 0;
-            const std::uint64_t began_ns = os::monotonic_ns();
-            while (::waitpid(pids_[process], &status, WNOHANG) == 0) {
-                if (os::monotonic_ns() - began_ns > kHangNs) {
-                    board_.report("process " + std::to_string(process) + " does not end");
-                    ::kill(pids_[process], SIGKILL);
-                }
-                nap(100'000);
-            }
-            if (in_order && status != 0) report_end(process, status);
-        }
-        if (in_order) {
+        if (crew_.end()) {
             // Nobody has the role or the lock any more.
             const auto last = cell_.update([](Numbered& value) { value = Numbered::of(value.number + 1); }, Deadline::after(std::chrono::seconds(60)));
             if (!last) board_.report("the last writer failed: " + last.error().message);
@@ -318,15 +238,13 @@ class CellCrew {
     std::uint32_t writers_;
     Context context_;
     Cell<Numbered> cell_;
-    Random random_;
     CellTally tally_;
-    std::array<pid_t, kProcessCount> pids_{};
-    std::uint32_t last_serial_ = 0;
     std::uint32_t seen_ = 0;
+    Crew crew_;
 };
 
 }  // namespace
 
-CellTally storm_on_cell(const Run& run, bool many_writers) { return CellCrew(run, many_writers).run(); }
+CellTally storm_on_cell(const Run& run, bool many_writers) { return CellStorm(run, many_writers).run(); }
 
 }  // namespace comap::storm
