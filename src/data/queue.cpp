@@ -69,7 +69,11 @@ struct Item::Mapping {
     Result<Reception> alone(std::optional<Deadline> deadline, const Work& work) {
         COMAP_GET(RobustLock* const takers, takers_lock());
         Ended end = takers->try_lock();
-        if (end == Ended::timed_out) end = takers->lock(deadline && deadline->ns() != 0 ? *deadline : Deadline::after(deadline ? kPatienceInPassing : kPatience));
+        if (end == Ended::timed_out) {
+            const Deadline until = deadline && deadline->ns() != 0 ? *deadline : Deadline::after(deadline ? kPatienceInPassing : kPatience);
+            do end = takers->lock(until);
+            while (end == Ended::interrupted && !deadline);  // who gave none is not told of signals: he would take it for a stopped taker
+        }
         if (end == Ended::corrupt) return ring->corrupt("its takers' lock word was overwritten");
         if (end == Ended::timed_out) return Reception::timed_out;
         if (end == Ended::interrupted) return Reception::interrupted;
