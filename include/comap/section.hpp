@@ -53,6 +53,13 @@ struct ViewOptions {
     bool huge_pages = false;         // ask for 2 MiB pages; unsupported if the kernel will not give any
 };
 
+// A new descriptor (close-on-exec, the caller closes it) of the file that the body is in. Neither it nor a mapping of it holds
+// the object or its name: the memory lives as long as they do, the name may be free before.
+struct BodyFile {
+    int descriptor = -1;
+    std::uint64_t offset_bytes = 0;  // of the body's first byte in the file
+};
+
 // How a wait ended. None of these is an error.
 enum class Wait : std::uint8_t { changed, timed_out, interrupted, alone };
 
@@ -148,6 +155,10 @@ class COMAP_API Section {
     // A new descriptor (close-on-exec, the caller closes it) to be passed over a UNIX socket or inherited. It holds the
     // object like any handle. A read_only one cannot be used to write.
     Result<int> share_descriptor(Access access) const;
+
+    // Where the body lies, for who maps it himself. Errors: permission_denied (read_write through a read-only handle),
+    // layout_mismatch (to write a text or the like), os_error.
+    Result<BodyFile> body_file(Access access) const;
 
     explicit operator bool() const { return object_ != nullptr; }
     const std::string& name() const;  // as given to open; empty for an unnamed section

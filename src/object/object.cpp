@@ -375,6 +375,16 @@ Result<int> Object::share_descriptor(Access access) const {
     return fd->release();
 }
 
+Result<BodyFile> Object::body_file(Access access) const {
+    if (access == Access::read_write) {
+        COMAP_TRY(require_writable("mapped for writing"));
+        COMAP_TRY(require_layout(Layout::bytes));
+    }
+    auto fd = os::reopen(header_.has(kFlagFile) ? body_fd_.number() : fd_.number(), access == Access::read_write);
+    if (!fd) return cannot(fd.error(), full_name_, "mapped");
+    return BodyFile{fd->release(), body_offset_bytes()};
+}
+
 Result<void> Object::require_layout(Layout wanted) const {
     if (header_.layout == wanted) return {};
     return fail(Code::layout_mismatch, 0, full_name_, quoted(full_name_), " holds ", layout_name(header_.layout), ", not ", layout_name(wanted));

@@ -52,6 +52,11 @@ Result<Section> Section::from_descriptor(int descriptor, const OpenOptions& opti
 
 Result<int> Section::share_descriptor(Access access) const { return object_ ? object_->share_descriptor(access) : closed(); }
 
+Result<BodyFile> Section::body_file(Access access) const {
+    if (!object_) return closed();
+    return object_->body_file(access);
+}
+
 const std::string& Section::name() const {
     static const std::string none;
     return object_ ? object_->name() : none;

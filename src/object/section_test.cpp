@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -271,6 +272,31 @@ TEST_F(SectionTest, ADescriptorOfANamedSectionHoldsIt) {
     }
     EXPECT_CODE(Code::not_found, context.stat("a"));
     EXPECT_EQ(root.file_count(), 0u);
+}
+
+TEST_F(SectionTest, TheBodysFileKeepsTheMemoryButNotTheName) {
+    Section section = create("s", 5000);
+    const auto body = section.body_file(Access::read_write);
+    ASSERT_OK(body);
+    void* const map = ::mmap(nullptr, 5000, PROT_READ | PROT_WRITE, MAP_SHARED, body->descriptor, static_cast<off_t>(body->offset_bytes));
+    ASSERT_NE(map, MAP_FAILED);
+    std::memcpy(map, "kept", 5);
+    EXPECT_STREQ(reinterpret_cast<const char*>(section.view()->data()), "kept");
+    section.close();
+    EXPECT_EQ(Section::open("s", {}, context).error().code, Code::not_found);
+    EXPECT_STREQ(static_cast<const char*>(map), "kept");
+    ::munmap(map, 5000);
+    ::close(body->descriptor);
+}
+
+TEST_F(SectionTest, TheBodysFileIsNotWrittenThroughAReadOnlyHandle) {
+    const Section owner = create("s", 100);
+    const auto reader = Section::open("s", kReadOnly, context);
+    EXPECT_EQ(reader->body_file(Access::read_write).error().code, Code::permission_denied);
+    const auto body = reader->body_file(Access::read_only);
+    ASSERT_TRUE(body);
+    EXPECT_EQ(::mmap(nullptr, 100, PROT_WRITE, MAP_SHARED, body->descriptor, static_cast<off_t>(body->offset_bytes)), MAP_FAILED);
+    ::close(body->descriptor);
 }
 
 TEST_F(SectionTest, PrefaultAndHugePagesOnRequest) {
