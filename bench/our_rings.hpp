@@ -29,20 +29,22 @@ inline ChannelOptions channel_options(std::size_t message_bytes, std::uint32_t c
     return options;
 }
 
+// As at the limit, the size of the messages is known when they are copied.
+template <std::size_t kBytes>
 class ChannelSender {
   public:
     // Begins when the subscribers are there.
-    ChannelSender(Bench& bench, const std::string& name, std::uint32_t message_bytes, std::uint32_t batch, std::uint32_t subscriber_count)
-        : channel_(must(RawChannel::open(name, {}, bench.context()))), message_bytes_(message_bytes), batch_(batch) {
+    ChannelSender(Bench& bench, const std::string& name, std::uint32_t batch, std::uint32_t subscriber_count)
+        : channel_(must(RawChannel::open(name, {}, bench.context()))), batch_(batch) {
         while (must(channel_.subscribers()) < subscriber_count) pause_turn();
     }
     void send(const std::byte* message) {
         if (batch_ == 1) {
-            if (must(channel_.publish(std::span(message, message_bytes_))) != Sent::sent) give_up("a publish timed out");
+            if (must(channel_.publish(std::span(message, kBytes))) != Sent::sent) give_up("a publish timed out");
             return;
         }
         if (filled_ == 0) lend(batch_);
-        std::memcpy(loan_.message(filled_).data(), message, message_bytes_);
+        std::memcpy(loan_.message(filled_).data(), message, kBytes);
         if (++filled_ == batch_) commit();
     }
     std::byte* loan() {
@@ -56,30 +58,30 @@ class ChannelSender {
 
   private:
     void lend(std::uint32_t count) {
-        loan_ = must(channel_.loan(message_bytes_, count));
+        loan_ = must(channel_.loan(kBytes, count));
         if (!loan_) give_up("a loan timed out");
     }
     RawChannel channel_;
     Loan loan_;
-    std::uint32_t message_bytes_;
     std::uint32_t batch_;
     std::uint32_t filled_ = 0;
 };
 
+template <std::size_t kBytes>
 class ChannelReceiver {
   public:
-    ChannelReceiver(Bench& bench, const std::string& name, std::uint32_t message_bytes, bool by_batch = false)
-        : channel_(must(RawChannel::open(name, {}, bench.context()))), subscription_(must(channel_.subscribe(From::oldest))), message_bytes_(message_bytes), by_batch_(by_batch) {}
+    ChannelReceiver(Bench& bench, const std::string& name, bool by_batch = false)
+        : channel_(must(RawChannel::open(name, {}, bench.context()))), subscription_(must(channel_.subscribe(From::oldest))), by_batch_(by_batch) {}
     void receive(std::byte* message) {
         if (!by_batch_) {
-            if (must(subscription_.receive(std::span(message, message_bytes_))).missed != 0) give_up("a channel lost a message");
+            if (must(subscription_.receive(std::span(message, kBytes))).missed != 0) give_up("a channel lost a message");
             return;
         }
         if (taken_ == batch_.count) {
             batch_ = must(subscription_.borrow_batch());
             taken_ = 0;
         }
-        std::memcpy(message, batch_.message(taken_).data(), message_bytes_);
+        std::memcpy(message, batch_.message(taken_).data(), kBytes);
         if (++taken_ == batch_.count) (void)subscription_.release_batch();
     }
     const std::byte* borrow() { return must(subscription_.borrow()).bytes.data(); }
@@ -90,7 +92,6 @@ class ChannelReceiver {
     RawSubscription subscription_;
     BorrowedBatch batch_;
     std::uint32_t taken_ = 0;
-    std::uint32_t message_bytes_;
     bool by_batch_;
 };
 
@@ -102,13 +103,13 @@ class Channel {
 
     // send(const std::byte*), or std::byte* loan() and commit(). Commits once per kBatch messages.
     template <Waiting kWaiting, std::uint32_t kBatch = 1>
-    ChannelSender sender() {
-        return {bench_, name_, kBytes, kBatch, 1};
+    ChannelSender<kBytes> sender() {
+        return {bench_, name_, kBatch, 1};
     }
     // receive(std::byte*), or const std::byte* borrow() and give_back().
     template <Waiting kWaiting, std::uint32_t kBatch = 1>
-    ChannelReceiver receiver() {
-        return {bench_, name_, kBytes, kBatch != 1};
+    ChannelReceiver<kBytes> receiver() {
+        return {bench_, name_, kBatch != 1};
     }
 
   private:
@@ -125,8 +126,8 @@ class CrowdChannel {
         : bench_(bench), name_(name), subscriber_count_(subscriber_count),
           held_(must(RawChannel::create(name, channel_options(kBytes, kSlotCount, publisher_count > 1, subscriber_count), bench.context()))) {}
 
-    ChannelSender sender() { return {bench_, name_, kBytes, 1, subscriber_count_}; }
-    ChannelReceiver receiver(std::uint32_t /*index*/) { return {bench_, name_, kBytes}; }
+    ChannelSender<kBytes> sender() { return {bench_, name_, 1, subscriber_count_}; }
+    ChannelReceiver<kBytes> receiver(std::uint32_t /*index*/) { return {bench_, name_}; }
 
   private:
     Bench& bench_;

@@ -242,13 +242,15 @@ double one_way_ns(std::uint64_t message_count, const MakeSender& make_sender, co
         });
 }
 
-// A prepared message of which only the first word changes.
+// A prepared message of which only the first words change. They are stored at once, as they are copied: a copy that loads more than
+// one store has just written waits for that, and with it for every store to the ring before.
 template <std::size_t kBytes>
 struct SendCopies {
     mutable Message<kBytes> message;
     template <typename Out>
     void operator()(Out& out, std::uint64_t sequence) const {
-        message.words[0] = sequence;
+        const Words first = {sequence, 1};
+        std::memcpy(message.bytes(), &first, sizeof first);
         out.send(message.bytes());
     }
 };

@@ -86,6 +86,18 @@ struct RingSender {
     std::uint32_t shortest = 0;            // of messages; the longest for records
     bool is_lent = false;                  // what lies behind `out` is a loan's
 
+    // That loan's room. It is here and not in the Loan, which is moved: a copy that loads more than one store has just written waits
+    // for it, and with it for every store into the ring before.
+    struct Room {
+        std::byte* first = nullptr;   // message
+        std::uint64_t stride = 0;
+        std::uint64_t at = 0;         // position of the frame
+        std::uint32_t size_bytes = 0;
+        std::uint32_t count = 0;
+        bool is_run = false;
+    } lent;
+    Ring* ring = nullptr;  // whose it is
+
     bool is_ours() const { return taken.load(std::memory_order_relaxed) == *forks; }
     bool fits(std::size_t size) const { return size - shortest <= view.message_bytes - shortest; }
 };
@@ -101,28 +113,33 @@ class COMAP_API Loan {
   public:
     Loan() = default;
     ~Loan() { give_up(); }
-    Loan(Loan&& other) noexcept { *this = std::move(other); }
-    Loan& operator=(Loan&& other) noexcept;
+    Loan(Loan&& other) noexcept : sender_(std::exchange(other.sender_, nullptr)), generation_(other.generation_), end_(other.end_) {}
+    Loan& operator=(Loan&& other) noexcept {
+        if (this == &other) return *this;
+        give_up();
+        sender_ = std::exchange(other.sender_, nullptr);
+        generation_ = other.generation_;
+        end_ = other.end_;
+        return *this;
+    }
 
     Sent end() const { return end_; }
-    explicit operator bool() const { return ring_ != nullptr; }
-    std::span<std::byte> bytes() const { return bytes_; }  // of the first message; what is in it now is undefined
-    std::span<std::byte> message(std::uint32_t index) const { return {bytes_.data() + index * stride_, bytes_.size()}; }
-    std::uint32_t count() const { return count_; }
+    explicit operator bool() const { return sender_ != nullptr; }
+    std::span<std::byte> bytes() const { return sender_ ? message(0) : std::span<std::byte>(); }  // of the first message; what is in it now is undefined
+    std::span<std::byte> message(std::uint32_t index) const { return {sender_->lent.first + index * sender_->lent.stride, sender_->lent.size_bytes}; }
+    std::uint32_t count() const { return sender_ ? sender_->lent.count : 0; }
 
     void publish();
     void publish(std::uint32_t size_bytes);  // shorter than it was asked for; not in a batch, and no record: those stay as long
-    void give_up();
+    void give_up() {
+        if (sender_) end_it();
+    }
 
   private:
     friend Result<Loan> internal::lend(internal::Ring& ring, std::uint32_t size_bytes, std::uint32_t count, std::optional<Deadline> deadline);
-    internal::Ring* ring_ = nullptr;
-    std::span<std::byte> bytes_;
-    std::uint64_t stride_ = 0;
-    std::uint64_t at_ = 0;
-    std::uint32_t count_ = 0;
+    void end_it();
+    internal::RingSender* sender_ = nullptr;
     std::uint32_t generation_ = 0;  // of forks, when it was lent
-    bool is_run_ = false;
     Sent end_ = Sent::timed_out;
 };
 

@@ -134,12 +134,7 @@ Result<Sent> RawChannel::publish_filled(std::uint32_t size_bytes) const {
 
 Result<Sent> RawChannel::publish_slowly(std::span<const std::byte> message, std::optional<Deadline> deadline) const {
     if (!ring_) return closed();
-    COMAP_TRY(ring_->check_message(message.size()));
-    COMAP_GET(Loan loan, this->loan(static_cast<std::uint32_t>(message.size()), 1, deadline));
-    if (!loan) return loan.end();
-    RingMemory::copy_in(loan.bytes().data(), message.data(), message.size());
-    loan.publish();
-    return Sent::sent;
+    return ring_->send(message, deadline);
 }
 
 Result<Sent> RawChannel::publish_batch(std::span<const std::byte> messages, std::uint32_t message_size, std::uint64_t* done, std::optional<Deadline> deadline) const {
@@ -184,76 +179,65 @@ Result<Loan> internal::lend(Ring& ring, std::uint32_t size_bytes, std::uint32_t 
     COMAP_TRY(ring.check_message(size_bytes));
     const auto& view = ring.words().view;
     Result<Loan> lent(tl::in_place);
-    Loan& loan = *lent;
-    loan.is_run_ = count != 1;
-    const std::uint64_t bytes = loan.is_run_ ? view.run_bytes(size_bytes, count) : view.frame_bytes(size_bytes);
-    if (count == 0 || (loan.is_run_ && bytes > view.size_bytes / 4))
+    const bool is_run = count != 1;
+    const std::uint64_t bytes = is_run ? view.run_bytes(size_bytes, count) : view.frame_bytes(size_bytes);
+    if (count == 0 || (is_run && bytes > view.size_bytes / 4))
         return fail(Code::invalid_argument, 0, ring.object()->name(), count, " messages of ", size_bytes, " bytes at once do not fit into ", ring.noun(), ": its ring has ", view.size_bytes,
                     " bytes, of which a quarter can be lent");
-    if (ring.is_lent_to_us()) return fail(Code::invalid_argument, 0, ring.object()->name(), "a loan of this handle of ", ring.noun(), " is neither published nor given up");
-    COMAP_GET(loan.end_, ring.begin(deadline));
-    if (loan.end_ != Sent::sent) return lent;
-    auto room = ring.reserve(bytes, deadline, loan.at_);
-    if (!room || *room != Sent::sent) {
+    COMAP_GET(lent->end_, ring.begin(deadline));
+    if (lent->end_ != Sent::sent) return lent;
+    std::uint64_t at = 0;
+    auto reserved = ring.reserve(bytes, deadline, at);
+    if (!reserved || *reserved != Sent::sent) {
         ring.end();
-        if (!room) return tl::unexpected<Error>(std::move(room).error());
-        loan.end_ = *room;
+        if (!reserved) return tl::unexpected<Error>(std::move(reserved).error());
+        lent->end_ = *reserved;
         return lent;
     }
+    std::byte* const frame = view.data + view.place(at);
     // So that their lines are all on their way when the first is written.
-    if (loan.is_run_ && bytes <= kFetchedMax)
-        for (std::uint64_t line = 0; line < bytes; line += 64) RingMemory::fetch_for_writing(view.data + view.place(loan.at_) + line);
+    if (is_run && bytes <= kFetchedMax)
+        for (std::uint64_t line = 0; line < bytes; line += 64) RingMemory::fetch_for_writing(frame + line);
     ring.set_lent(true);
-    loan.ring_ = &ring;
-    loan.generation_ = os::fork_generation;
-    loan.count_ = count;
-    loan.stride_ = view.run_stride(size_bytes);
-    loan.bytes_ = {view.data + view.place(loan.at_) + (loan.is_run_ ? view.run_offset(loan.at_) : view.payload_offset), size_bytes};
-    // A queue's frame has a holder: nobody.
-    if (ring.object()->header().layout == Layout::queue) reinterpret_cast<std::atomic<std::uint32_t>*>(&view.frame(loan.at_))[2].store(0, std::memory_order_relaxed);
+    ring.prepare_frame(at);
+    RingSender::Room& room = ring.sender.lent;
+    room.first = frame + (is_run ? view.run_offset(at) : view.payload_offset);
+    room.stride = view.run_stride(size_bytes);
+    room.at = at;
+    room.size_bytes = size_bytes;
+    room.count = count;
+    room.is_run = is_run;
+    lent->sender_ = &ring.sender;
+    lent->generation_ = os::fork_generation;
     return lent;
 }
 
-Loan& Loan::operator=(Loan&& other) noexcept {
-    if (this != &other) {
-        give_up();
-        ring_ = std::exchange(other.ring_, nullptr);
-        bytes_ = std::exchange(other.bytes_, {});
-        stride_ = other.stride_;
-        at_ = other.at_;
-        count_ = std::exchange(other.count_, 0);
-        is_run_ = other.is_run_;
-        end_ = other.end_;
-        generation_ = other.generation_;
-    }
-    return *this;
+void Loan::publish() {
+    if (sender_) publish(sender_->lent.size_bytes);
 }
-
-void Loan::publish() { publish(static_cast<std::uint32_t>(bytes_.size())); }
 
 void Loan::publish(std::uint32_t size_bytes) {
-    if (!ring_) return;
+    if (!sender_) return;
     if (generation_ != os::fork_generation) return give_up();  // our parent's
-    const auto& view = ring_->words().view;
-    const bool can_be_shorter = !is_run_ && ring_->sender.shortest == 0;
-    const auto size = static_cast<std::uint32_t>(can_be_shorter ? std::min<std::size_t>(size_bytes, bytes_.size()) : bytes_.size());
-    if (is_run_) {
-        reinterpret_cast<std::atomic<std::uint32_t>*>(&view.frame(at_))[2].store(count_, std::memory_order_relaxed);
-        ring_->commit(at_, view.run_bytes(size, count_), size | kFrameRun, count_);
+    const RingSender::Room& room = sender_->lent;
+    const auto& view = sender_->view;
+    const bool can_be_shorter = !room.is_run && sender_->shortest == 0;
+    const std::uint32_t size = can_be_shorter ? std::min(size_bytes, room.size_bytes) : room.size_bytes;
+    if (room.is_run) {
+        reinterpret_cast<std::atomic<std::uint32_t>*>(&view.frame(room.at))[2].store(room.count, std::memory_order_relaxed);
+        sender_->ring->commit(room.at, view.run_bytes(size, room.count), size | kFrameRun, room.count);
     } else {
-        ring_->commit(at_, view.frame_bytes(size), size, 1);
+        sender_->ring->commit(room.at, view.frame_bytes(size), size, 1);
     }
-    give_up();
+    end_it();
 }
 
-void Loan::give_up() {
-    if (!ring_) return;
+void Loan::end_it() {
     if (generation_ == os::fork_generation) {
-        ring_->set_lent(false);
-        ring_->end();
+        sender_->ring->set_lent(false);
+        sender_->ring->end();
     }
-    ring_ = nullptr;
-    bytes_ = {};
+    sender_ = nullptr;
 }
 
 // --- subscriptions

@@ -52,6 +52,7 @@ struct Item::Mapping {
     HeldByte place;  // of this handle as a taker who confirms
     RobustLockOnDemand lock;  // the takers'
     std::uint32_t turn = 0;   // of finds, under that lock
+    std::uint32_t barriers_for = 0;  // the count of forks when words.takes_part_in_barriers was found; under that lock
 
     std::uint32_t taker() const { return static_cast<std::uint32_t>(place.byte() - kPlaceByte) + 1; }
     RingControl& control() const { return ring->control(); }
@@ -67,7 +68,10 @@ struct Item::Mapping {
     // Runs `work` alone among takers. Without a deadline, or with one that has passed, it waits a bounded time. What it returns is returned; or how the wait for the lock ended.
     template <typename Work>
     Result<Reception> alone(std::optional<Deadline> deadline, const Work& work) {
-        COMAP_GET(RobustLock* const takers, takers_lock());
+        RobustLock* takers = lock.known();
+        if (takers == nullptr || ring->object()->access() != Access::read_write) [[unlikely]] {
+            COMAP_GET(takers, takers_lock());
+        }
         Ended end = takers->try_lock();
         if (end == Ended::timed_out) {
             const Deadline until = deadline && deadline->ns() != 0 ? *deadline : Deadline::after(deadline ? kPatienceInPassing : kPatience);
@@ -81,6 +85,10 @@ struct Item::Mapping {
             RobustLock* lock;
             ~Unlock() { lock->unlock(); }
         } const unlock{takers};
+        if (barriers_for != os::fork_generation) {
+            words.takes_part_in_barriers = os::take_part_in_barriers();
+            barriers_for = os::fork_generation;
+        }
         if (end == Ended::acquired_abandoned && !words.repair()) return ring->corrupt("what follows is no message");
         return work();
     }
@@ -269,23 +277,18 @@ Result<Loan> RawQueue::loan(std::uint32_t size_bytes, std::optional<Deadline> de
 
 Result<Sent> RawQueue::push(std::span<const std::byte> message, std::optional<Deadline> deadline) const {
     if (!mapping_) return closed();
-    COMAP_TRY(mapping_->ring->check_message(message.size()));
-    COMAP_GET(Loan loan, this->loan(static_cast<std::uint32_t>(message.size()), deadline));
-    if (!loan) return loan.end();
-    RingMemory::copy_in(loan.bytes().data(), message.data(), message.size());
-    loan.publish();
-    return Sent::sent;
+    return mapping_->ring->send(message, deadline);
 }
 
 Result<Popped> RawQueue::pop(std::span<std::byte> out, Deadline deadline) const {
     if (!mapping_) return closed();
-    Popped popped;
+    Result<Popped> popped(tl::in_place);  // not moved into one at the end: a load of more than one store has just written waits for them
     const auto& view = mapping_->ring->words().view;
-    COMAP_GET(popped.end, mapping_->on_next(deadline, [&](const Queued& queued) -> Result<void> {
+    COMAP_GET(popped->end, mapping_->on_next(deadline, [&](const Queued& queued) -> Result<void> {
         if (queued.size > out.size()) return fail(Code::too_long, 0, name(), "the next message of ", mapping_->ring->noun(), " has ", queued.size, " bytes, the caller's buffer has ", out.size());
         RingMemory::copy_out(out.data(), view.data + view.place(queued.position) + view.payload_offset, queued.size);
-        popped.size_bytes = queued.size;
-        popped.redelivered = takings_of(queued.word) > 0;
+        popped->size_bytes = queued.size;
+        popped->redelivered = takings_of(queued.word) > 0;
         mapping_->words.take(queued, kDone);
         return {};
     }));

@@ -89,6 +89,7 @@ Result<std::shared_ptr<Ring>> Ring::map(std::shared_ptr<Object> object, Layout l
     if (layout == Layout::queue) ring->floor = &Words::first_not_freed;
     ring->sender.view = view;
     ring->sender.forks = &os::fork_generation;
+    ring->sender.ring = ring.get();
     ring->sender.shortest = header.format.empty() ? 0 : static_cast<std::uint32_t>(header.capacity_bytes);
     return ring;
 }
@@ -130,13 +131,35 @@ Result<void> Ring::take_role() {
 }
 
 Result<Ended> Ring::lock(std::optional<Deadline> deadline) {
-    const auto senders = lock_.get(object_->descriptor(), 0);
-    if (!senders) return object_->cannot_lock(senders.error(), noun(), "sent into");
-    const Ended end = (*senders)->try_lock();
-    return end == Ended::timed_out ? (*senders)->lock(deadline ? *deadline : patience()) : end;
+    RobustLock* senders = lock_.known();
+    if (senders == nullptr) [[unlikely]] {
+        const auto attached = lock_.get(object_->descriptor(), 0);
+        if (!attached) return object_->cannot_lock(attached.error(), noun(), "sent into");
+        senders = *attached;
+    }
+    const Ended end = senders->try_lock();
+    return end == Ended::timed_out ? senders->lock(deadline ? *deadline : patience()) : end;
+}
+
+Result<Sent> Ring::send(std::span<const std::byte> message, std::optional<Deadline> deadline) {
+    COMAP_TRY(check_message(message.size()));
+    const auto size = static_cast<std::uint32_t>(message.size());
+    const auto& view = words_.view;
+    COMAP_GET(const Sent begun, begin(deadline));
+    if (begun != Sent::sent) return begun;
+    std::uint64_t at = 0;
+    auto reserved = reserve(view.frame_bytes(size), deadline, at);
+    if (reserved && *reserved == Sent::sent) {
+        RingMemory::copy_in(view.data + view.place(at) + view.payload_offset, message.data(), size);
+        prepare_frame(at);
+        commit(at, view.frame_bytes(size), size, 1);
+    }
+    end();
+    return reserved;
 }
 
 Result<Sent> Ring::begin(std::optional<Deadline> deadline) {
+    if (is_lent_to_us()) return fail(Code::invalid_argument, 0, object_->name(), "a loan of this handle of ", noun(), " is neither published nor given up");
     if (sender.is_ours()) [[likely]] return Sent::sent;
     COMAP_TRY(object_->require_writable("sent into"));
     if (!has_many_senders()) {

@@ -54,11 +54,19 @@ class Ring {
     Result<void> check_message(std::size_t size_bytes) const;
     Deadline patience() const;
 
+    // All that follows, for a message that is copied.
+    Result<Sent> send(std::span<const std::byte> message, std::optional<Deadline> deadline);
+
     // --- sending. Only between begin(), if that says sent, and end().
     Result<Sent> begin(std::optional<Deadline> deadline);  // none: the patience
     void end();
     // Waits until a frame of so many bytes fits; `at`: where it will be. A dead place that is in the way is emptied.
     Result<Sent> reserve(std::uint64_t bytes, std::optional<Deadline> deadline, std::uint64_t& at);
+    // What a frame has besides its message is written.
+    void prepare_frame(std::uint64_t at) const {
+        // A queue's frame has a holder: nobody.
+        if (floor == &Words::first_not_freed) reinterpret_cast<std::atomic<std::uint32_t>*>(&words_.view.frame(at))[2].store(0, std::memory_order_relaxed);
+    }
     // The frame at `at` is filled but for its first 8 bytes.
     void commit(std::uint64_t at, std::uint64_t bytes, std::uint32_t state, std::uint32_t count);
     // After RingOut::commit or send has said that somebody waits.
@@ -68,7 +76,9 @@ class Ring {
 
     // Room is lent, to this thread or to a lone sender, and neither published nor given up.
     bool is_lent_to_us() const {
-        return has_many_senders() ? lent_to_.load(std::memory_order_relaxed) == os::thread_token() : sender.is_ours() && sender.is_lent;
+        if (!has_many_senders()) return sender.is_ours() && sender.is_lent;
+        const auto lent_to = lent_to_.load(std::memory_order_relaxed);
+        return lent_to != 0 && lent_to == os::thread_token();
     }
     void set_lent(bool lent) {
         if (has_many_senders()) lent_to_.store(lent ? os::thread_token() : 0, std::memory_order_relaxed);

@@ -43,6 +43,7 @@ struct QueueWords {
     using Ring = RingWords<Machine>;
     using Atom32 = typename Machine::template Atom<std::uint32_t>;
     const Ring* ring = nullptr;
+    bool takes_part_in_barriers = false;  // this process, in those of RingWords::prepare_for_room
 
     Atom32& holder(std::uint64_t position) const { return reinterpret_cast<Atom32*>(&ring->view.frame(position))[2]; }
 
@@ -92,14 +93,14 @@ struct QueueWords {
         // SYNC queue.taken: counted before; pairs with queue.empty.
         if (!was_returned) ring->control->taken.store(queued.next, std::memory_order_release);
         if (taker != kDone) return;
-        free_front();
+        free_front(first_not_taken());
         if (was_returned) count(0, -1);
     }
 
     // The taker has done with it. False: it is not his (any more).
     bool confirm(std::uint64_t position, std::uint32_t taker) const {
         if (!leave(position, taker, kDone)) return false;
-        free_front();
+        free_front(first_not_taken());
         count(-1, 0);
         return true;
     }
@@ -128,7 +129,7 @@ struct QueueWords {
             const Look look = at(position, queued);
             if (look == Look::strange) return false;
             if (look == Look::nothing || queued.word == 0) {
-                free_front();
+                free_front(position);
                 set_tally(found);
                 control.taken.store(position, std::memory_order_release);  // SYNC queue.taken: as in take(); pairs with queue.empty.
                 return true;
@@ -156,6 +157,7 @@ struct QueueWords {
     }
 
   private:
+    std::uint64_t first_not_taken() const { return ring->control->taken.load(std::memory_order_relaxed); }
     std::uint64_t most_steps() const { return ring->view.size_bytes / 16; }
 
     Look find_returned(Queued& queued) const {
@@ -183,15 +185,20 @@ struct QueueWords {
         set_tally({now.held + static_cast<std::uint32_t>(held), now.returned + static_cast<std::uint32_t>(returned)});
     }
 
-    void free_front() const {
+    // `taken`: where what was never taken begins. It is not looked at: that is the senders' line.
+    void free_front(std::uint64_t taken) const {
         auto& control = *ring->control;
         const std::uint64_t before = control.freed.load(std::memory_order_relaxed);
         std::uint64_t position = before;
         Queued queued;
-        for (std::uint64_t steps = 0; steps <= most_steps() && at(position, queued) == Look::message && holder_of(queued.word) == kDone; ++steps) position = queued.next;
+        for (std::uint64_t steps = 0; steps <= most_steps() && position != taken && at(position, queued) == Look::message && holder_of(queued.word) == kDone; ++steps) position = queued.next;
         if (position == before) return;
         control.freed.store(position, std::memory_order_release);  // SYNC ring.done: what was read was read before; pairs with ring.room.
-        ring->tell_of_room();
+        // Senders who wait would come for every message, and soon wait again: they are told when all that they claimed has room, or
+        // when no message is left whose taker could tell them. Else they find out themselves, for no wait for room is long.
+        if (!ring->senders_wait(takes_part_in_barriers)) return;
+        const bool is_little = position + ring->view.size_bytes < control.claimed.load(std::memory_order_relaxed);
+        if (!is_little || at(taken, queued) != Look::message) publish_and_wake(control.space, false);
     }
 };
 

@@ -173,7 +173,10 @@ struct RingWords {
     // A bed for a sender who waits for room; false: look again.
     bool prepare_for_room(const Out& out, std::uint64_t bytes, std::uint64_t (*floor)(const RingWords&), Bed<Machine>& bed) const {
         if (!prepare_for_change(control->space, true, current_version(control->space), bed)) return false;
-        std::atomic_thread_fence(std::memory_order_seq_cst);  // SYNC ring.full: waiting before looking for room; pairs with ring.told.
+        // SYNC ring.full: waiting before looking for room; pairs with ring.told. Where the kernel makes no barrier, who frees room in
+        // passing may not see us; no wait for room is long.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        (void)Machine::barrier_everywhere();
         return !may_have_room(out, bytes, floor);
     }
 
@@ -197,10 +200,16 @@ struct RingWords {
         return ring.control->freed.load(std::memory_order_acquire);  // SYNC ring.room: pairs with ring.done.
     }
 
-    // Tells a sender who waits for room. What was freed was stored before, in a way that ring.room pairs with.
+    // Tells senders who wait for room. What was freed was stored before, in a way that ring.room pairs with.
     void tell_of_room() const {
-        std::atomic_thread_fence(std::memory_order_seq_cst);  // SYNC ring.told: freed before looking who waits; pairs with ring.full.
-        if ((control->space.change.load(std::memory_order_relaxed) & kSleeper) != 0) publish_and_wake(control->space, false);
+        if (senders_wait(false)) publish_and_wake(control->space, false);
+    }
+    // `in_passing`: asked by one who frees room with every message, and takes part in the barriers that senders have the kernel make.
+    bool senders_wait(bool in_passing) const {
+        // SYNC ring.told: freed before looking who waits; pairs with ring.full.
+        if (in_passing) Memory::light_barrier();
+        else std::atomic_thread_fence(std::memory_order_seq_cst);
+        return (control->space.change.load(std::memory_order_relaxed) & kSleeper) != 0;
     }
 
     // --- finding one's place. False: the words cannot have been left so.

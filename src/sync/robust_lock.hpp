@@ -40,8 +40,11 @@ class RobustLock {
 // One that is attached when it is first wanted: most handles never lock. Any number of threads may ask at once.
 class RobustLockOnDemand {
   public:
+    // nullptr: not attached yet.
+    RobustLock* known() const { return attached_.load(std::memory_order_acquire); }  // SYNC on_demand.use: pairs with on_demand.made.
+
     os::OsResult<RobustLock*> get(int descriptor, std::uint64_t page_offset_bytes) {
-        if (RobustLock* const known = attached_.load(std::memory_order_acquire)) [[likely]] return known;  // SYNC on_demand.use: pairs with on_demand.made.
+        if (RobustLock* const one = known()) [[likely]] return one;
         return attach(descriptor, page_offset_bytes);
     }
 

@@ -26,6 +26,7 @@ class QueueScenario : public RingSenders<M> {
 
     explicit QueueScenario(Variant variant) : Base(true, 16, &Words::first_not_freed), variant_(variant) {
         words_.ring = &ring_.words;
+        words_.takes_part_in_barriers = true;
         for (int i = 0; i < 2; ++i) this->add_sender([this](int me) { push_all(me); });
         for (std::uint32_t i = 0; i < kTakersHere; ++i) this->add([this](int me) { take_all(me); });
     }
@@ -152,7 +153,7 @@ class QueueScenario : public RingSenders<M> {
 
     template <typename Work>
     void alone(int me, const Work& work) {
-        const LockWord<M> word = takers_.of<M>(me);
+        const LockWord<M> word = this->word_of(takers_, me);
         const Ended end = this->lock(word);
         takers_.enter(me);
         if (end == Ended::acquired_abandoned && !words_.repair()) simulation_.fail("actor %d cannot repair", me);

@@ -190,12 +190,12 @@ void QueueWords<TakesLate>::take(const Queued& queued, std::uint32_t taker) cons
     if (taker != kDone) count(1, was_returned ? -1 : 0);
     holder(queued.position).store((takings_of(queued.word) + 1) << 16 | taker);
     if (taker != kDone) return;
-    free_front();
+    free_front(queued.next);
     if (was_returned) count(0, -1);
 }
 
 template <>
-void QueueWords<FreesHeld>::free_front() const {
+void QueueWords<FreesHeld>::free_front(std::uint64_t /*taken*/) const {
     std::uint64_t position = ring->control->freed.load();
     Queued queued;
     while (at(position, queued) == Look::message && holder_of(queued.word) != kNobody) position = queued.next;
@@ -206,7 +206,7 @@ void QueueWords<FreesHeld>::free_front() const {
 template <>
 bool QueueWords<RepairsBadly>::repair() const {
     auto& control = *ring->control;
-    free_front();
+    free_front(UINT64_MAX);
     std::uint32_t returned = 0;
     Queued queued;
     std::uint64_t position = control.freed.load();
@@ -234,7 +234,7 @@ template <>
 bool QueueWords<CountsEarly>::confirm(std::uint64_t position, std::uint32_t taker) const {
     if (!leave(position, taker, kDone)) return false;
     count(-1, 0);
-    free_front();
+    free_front(first_not_taken());
     return true;
 }
 

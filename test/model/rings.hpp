@@ -238,7 +238,7 @@ class RingSenders : public Scenario {
             take_role(me);
             return;
         }
-        const LockWord<M> word = lock_word(me);
+        const LockWord<M> word = word_of(lock_, me);
         const Ended end = lock(word);
         lock_.enter(me);
         Out& out = outs_[at(me)];
@@ -249,7 +249,7 @@ class RingSenders : public Scenario {
         if (!has_lock_) return;
         ring_.words.store_head(outs_[at(me)]);
         lock_.leave(me);
-        lock_word(me).give();
+        word_of(lock_, me).give();
     }
     void give_up_role(int me) {
         if (role_ != me) return;
@@ -401,8 +401,8 @@ class RingSenders : public Scenario {
 
     using RingAtom = typename M::template Atom<std::uint32_t>;
     RingAtom& holder(std::uint64_t position) { return reinterpret_cast<RingAtom*>(&view_().frame(position))[2]; }
-    LockWord<M> lock_word(int me) {
-        const auto word = lock_.of<SimMachine>(me);
+    LockWord<M> word_of(Lock& lock, int me) {
+        const auto word = lock.of<SimMachine>(me);
         return {static_cast<RingAtom*>(word.word), word.node};
     }
     const internal::RingView<typename Words::Memory>& view_() const { return ring_.words.view; }

@@ -25,6 +25,10 @@ template <RingScenario<BufferedMachine>::Variant variant>
 std::unique_ptr<Scenario> make_buffered() {
     return std::make_unique<RingScenario<BufferedMachine>>(variant);
 }
+template <QueueScenario<BufferedMachine>::Variant variant>
+std::unique_ptr<Scenario> make_queue_buffered() {
+    return std::make_unique<QueueScenario<BufferedMachine>>(variant);
+}
 template <RingScenario<RingMachine>::Variant variant>
 std::unique_ptr<Scenario> make_ring() {
     return std::make_unique<RingScenario<RingMachine>>(variant);
@@ -76,6 +80,7 @@ constexpr std::array kScenarios = {
     Entry{"ring_many", &make_ring<RingScenario<RingMachine>::many>, true, false, false, 2},
     Entry{"ring_places", &make_ring<RingScenario<RingMachine>::places>, true, false, false, 4},
     Entry{"queue", &make_queue<QueueScenario<RingMachine>::plain>, true, false, true, 4},
+    Entry{"queue_buffered", &make_queue_buffered<QueueScenario<BufferedMachine>::plain>, true, false, true, 6},
     Entry{"queue_confirm", &make_queue<QueueScenario<RingMachine>::confirm>, true, false, true, 4},
     Entry{"ring_watched", &make_ring<RingScenario<RingMachine>::watched>, false, false, false, 2},
 };

@@ -3,7 +3,7 @@
 // later, in order. Read-modify-writes, sequentially consistent stores and system calls wait until it is; so does a barrier on all
 // processors, for everybody. With it the scenarios find out whether somebody relies on a barrier that nobody makes.
 // Fences of their own the words do with std::atomic_thread_fence, which cannot be seen here: where one is needed after a plain
-// store, it has to be told (below: tell_of_room).
+// store, it has to be told (below: senders_wait).
 #pragma once
 
 #include <deque>
@@ -154,9 +154,9 @@ namespace comap::internal {
 
 // Its fence.
 template <>
-inline void RingWords<model::BufferedMachine>::tell_of_room() const {
-    model::StoreBuffers::drain_own();
-    if ((control->space.change.load(std::memory_order_relaxed) & kSleeper) != 0) publish_and_wake(control->space, false);
+inline bool RingWords<model::BufferedMachine>::senders_wait(bool in_passing) const {
+    if (!in_passing) model::StoreBuffers::drain_own();
+    return (control->space.change.load(std::memory_order_relaxed) & kSleeper) != 0;
 }
 
 }  // namespace comap::internal
