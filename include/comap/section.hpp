@@ -58,6 +58,7 @@ struct ViewOptions {
 struct BodyFile {
     int descriptor = -1;
     std::uint64_t offset_bytes = 0;  // of the body's first byte in the file
+    std::uint64_t size_bytes = 0;    // of the body, as this handle knows it (size_bytes(), version() and wait() learn)
 };
 
 // How a wait ended. None of these is an error.
@@ -155,6 +156,10 @@ class COMAP_API Section {
     // A new descriptor (close-on-exec, the caller closes it) to be passed over a UNIX socket or inherited. It holds the
     // object like any handle. A read_only one cannot be used to write.
     Result<int> share_descriptor(Access access) const;
+
+    // The same by the section's own descriptor, which stays the section's and must not be closed; no system call. A mapping of it
+    // holds the object and its name as a View does, unless the body is a file. `size_bytes` is as this handle knows it.
+    Result<BodyFile> own_body_file(Access access) const;
 
     // Where the body lies, for who maps it himself. Errors: permission_denied (read_write through a read-only handle),
     // layout_mismatch (to write a text or the like), os_error.

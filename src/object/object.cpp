@@ -375,14 +375,21 @@ Result<int> Object::share_descriptor(Access access) const {
     return fd->release();
 }
 
-Result<BodyFile> Object::body_file(Access access) const {
+Result<BodyFile> Object::own_body_file(Access access) const {
     if (access == Access::read_write) {
         COMAP_TRY(require_writable("mapped for writing"));
         COMAP_TRY(require_layout(Layout::bytes));
     }
-    auto fd = os::reopen(header_.has(kFlagFile) ? body_fd_.number() : fd_.number(), access == Access::read_write);
+    COMAP_GET(const std::uint64_t size, last_known_size_bytes());
+    return BodyFile{header_.has(kFlagFile) ? body_fd_.number() : fd_.number(), body_offset_bytes(), size};
+}
+
+Result<BodyFile> Object::body_file(Access access) const {
+    COMAP_GET(BodyFile body, own_body_file(access));
+    auto fd = os::reopen(body.descriptor, access == Access::read_write);
     if (!fd) return cannot(fd.error(), full_name_, "mapped");
-    return BodyFile{fd->release(), body_offset_bytes()};
+    body.descriptor = fd->release();
+    return body;
 }
 
 Result<void> Object::require_layout(Layout wanted) const {

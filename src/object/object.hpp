@@ -64,6 +64,7 @@ class Object {
     Result<ObjectInfo> info() const;
     Result<int> share_descriptor(Access access) const;
     Result<BodyFile> body_file(Access access) const;
+    Result<BodyFile> own_body_file(Access access) const;
 
     // For who cannot own a lock word of the object: `noun`, `done`: "the text 'x'", "written".
     tl::unexpected<Error> cannot_lock(int os_error, std::string_view noun, std::string_view done) const;

@@ -57,6 +57,11 @@ Result<BodyFile> Section::body_file(Access access) const {
     return object_->body_file(access);
 }
 
+Result<BodyFile> Section::own_body_file(Access access) const {
+    if (!object_) return closed();
+    return object_->own_body_file(access);
+}
+
 const std::string& Section::name() const {
     static const std::string none;
     return object_ ? object_->name() : none;

@@ -299,6 +299,22 @@ TEST_F(SectionTest, TheBodysFileIsNotWrittenThroughAReadOnlyHandle) {
     ::close(body->descriptor);
 }
 
+TEST_F(SectionTest, TheSectionsOwnBodyFileHoldsTheName) {
+    Section section = create("s", 5000);
+    const auto body = section.own_body_file(Access::read_write);
+    ASSERT_OK(body);
+    EXPECT_EQ(body->size_bytes, 5000u);
+    void* const map = ::mmap(nullptr, 5000, PROT_READ | PROT_WRITE, MAP_SHARED, body->descriptor, static_cast<off_t>(body->offset_bytes));
+    ASSERT_NE(map, MAP_FAILED);
+    std::memcpy(map, "held", 5);
+    section.close();
+    const auto opened = Section::open("s", {}, context);
+    ASSERT_OK(opened);
+    EXPECT_STREQ(reinterpret_cast<const char*>(opened->view()->data()), "held");
+    EXPECT_CODE(Code::permission_denied, Section::open("s", kReadOnly, context)->own_body_file(Access::read_write));
+    ::munmap(map, 5000);
+}
+
 TEST_F(SectionTest, PrefaultAndHugePagesOnRequest) {
     const Section made = create("a", 8 << 20);
     EXPECT_OK(made.view({.offset_bytes = 0, .size_bytes = 0, .prefault = true}));

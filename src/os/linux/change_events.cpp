@@ -19,7 +19,7 @@ OsResult<ChangeEvents> ChangeEvents::create() {
 }
 
 OsResult<int> ChangeEvents::add(int file_descriptor) {
-    const std::string path = "/proc/self/fd/" + std::to_string(file_descriptor);
+    const std::string path = "/proc/thread-self/fd/" + std::to_string(file_descriptor);
     const int watch = ::inotify_add_watch(fd_.number(), path.c_str(), IN_ATTRIB | IN_MODIFY | IN_CLOSE);
     if (watch < 0) return tl::unexpected<int>(errno);
     return watch;

@@ -39,7 +39,8 @@ OsResult<void> done(int result) {
     return {};
 }
 
-std::string proc_path(int descriptor) { return "/proc/self/fd/" + std::to_string(descriptor); }
+// Not /proc/self: its files are gone when the main thread has ended and others run on.
+std::string proc_path(int descriptor) { return "/proc/thread-self/fd/" + std::to_string(descriptor); }
 
 // Without the times: the next write to a file whose times were asked for has to take a finer time stamp (0.5 us).
 OsResult<FileState> state_of(int directory, const char* name, int flags) {

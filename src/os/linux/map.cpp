@@ -100,7 +100,7 @@ OsResult<void> flush(void* address, std::size_t size_bytes, bool wait_until_writ
 void unmap(void* address, std::size_t size_bytes) { ::munmap(address, size_bytes); }
 
 std::uint64_t huge_bytes(const void* address, std::size_t size_bytes) {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/proc/self/smaps", "re"), std::fclose);
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/proc/thread-self/smaps", "re"), std::fclose);
     if (!file) return 0;
     const auto begin = reinterpret_cast<std::uintptr_t>(address);
     std::uint64_t total = 0;
