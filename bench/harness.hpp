@@ -220,5 +220,6 @@ void measure_crowd(Bench& bench);
 void measure_killed(Bench& bench);
 void measure_locks(Bench& bench);
 void measure_rings(Bench& bench);
+void measure_win32(Bench& bench);
 
 }  // namespace comap::bench

@@ -118,6 +118,7 @@ void measure_all(const Options& options, const std::string& directory) {
     measure_killed(bench);
     measure_locks(bench);
     measure_rings(bench);
+    measure_win32(bench);
     if (bench.rows().empty()) give_up("no row has such a name");
     print_summary(bench);
     if (!options.json_path.empty()) write_json(bench);

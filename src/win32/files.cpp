@@ -107,13 +107,6 @@ HANDLE create_file(const char* name, DWORD access, DWORD share, const SECURITY_A
     return handle;
 }
 
-// Programs that return from main or call ExitProcess; who is killed leaves his files behind.
-[[gnu::destructor]] void delete_files_at_exit() {
-    for_each_handle([](HANDLE, const Found& found) {
-        if (found.object->kind() == Kind::file) static_cast<FileObject&>(*found.object).delete_if_asked();
-    });
-}
-
 // --- Reading and writing
 
 // Writing to a pipe that nobody reads is an error, not the end of the process.
@@ -267,11 +260,11 @@ HANDLE stream_handle(std::size_t number) {
 FileObject::FileObject(int descriptor, AtEnd at_end) : KernelObject(kKind), descriptor_(descriptor), at_end_(at_end), process_id_(::getpid()) {}
 
 FileObject::~FileObject() {
-    delete_if_asked();
+    FileObject::end_with_process();
     if (at_end_ != AtEnd::leave_open) ::close(descriptor_);
 }
 
-void FileObject::delete_if_asked() {
+void FileObject::end_with_process() {
     if (at_end_ != AtEnd::close_and_delete || process_id_ != ::getpid()) return;
     if (const std::string name = path(); !name.empty()) ::unlink(name.c_str());
 }

@@ -27,8 +27,8 @@ class FileObject final : public KernelObject {
 
     int share_descriptor() const override;
 
-    // What closing does besides; nothing twice, and nothing in the child of a fork.
-    void delete_if_asked();
+    // Deletes the file if that was asked for; not in the child of a fork. Who is killed leaves it behind.
+    void end_with_process() override;
 
   private:
     int descriptor_;

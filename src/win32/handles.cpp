@@ -3,7 +3,9 @@
 // barrier on every core of this process (membarrier), so that a look-up needs none.
 #include "win32/handles.hpp"
 
+#include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdlib>
 #include <linux/membarrier.h>
 #include <mutex>
@@ -11,7 +13,9 @@
 #include <sched.h>
 #include <sys/single_threaded.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace comap::win32 {
@@ -96,15 +100,81 @@ void fill(HandleRow& row, std::shared_ptr<KernelObject> object, const HandleInfo
     row.object.store(row.owner.get(), std::memory_order_release);  // SYNC row.fill: pairs with row.use
 }
 
-// Returns when no other thread can be using what it found in this row before it was emptied.
-void wait_for_looks_at(const HandleRow& row) {
+// Returns when no other thread can be using what it found, before they were emptied, in rows of which is_emptied(row).
+template <typename IsEmptied>
+void wait_for_looks_at(const IsEmptied& is_emptied) {
     if (__libc_single_threaded) return;
     if (has_barriers)
         ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
     else
         std::atomic_thread_fence(std::memory_order_seq_cst);
     for (const HandleLook* look = looks.load(std::memory_order_acquire); look; look = look->next)  // SYNC looks.walk: pairs with looks.add
-        while (look != own_handle_look && look->row.load(std::memory_order_acquire) == &row) ::sched_yield();  // SYNC look.wait: pairs with look.end
+        while (look != own_handle_look && is_emptied(look->row.load(std::memory_order_acquire))) ::sched_yield();  // SYNC look.wait: pairs with look.end
+}
+
+constexpr int kWakingSignal = SIGURG;  // does nothing by itself, and is hardly ever blocked
+constexpr long kWakingNapNs = 50'000;
+constexpr int kWakingRounds = 500;
+
+// The thread that ends the process, once the handles are out of the table; 0: it goes on. Set under the table's mutex.
+std::atomic<pid_t> ending_thread{0};
+
+// REQUIRES: the table's mutex. Whoever looks one of them up finds nothing any more.
+std::vector<std::shared_ptr<KernelObject>> take_all_out() {
+    std::vector<std::shared_ptr<KernelObject>> objects;
+    for (std::uint32_t index = 0; index < table().used_count; ++index) {
+        HandleRow* const row = handle_row(handle_of(index));
+        if (!row || !row->owner) continue;
+        objects.push_back(std::exchange(row->owner, nullptr));
+        row->object.store(nullptr, std::memory_order_relaxed);
+        table().free.push_back(index);
+    }
+    return objects;
+}
+
+// True: somebody sleeps. May wake him up too early: he is asked again.
+bool wake_sleepers() {
+    bool any = false;
+    for (const HandleLook* look = looks.load(std::memory_order_acquire); look; look = look->next) {  // SYNC looks.walk: pairs with looks.add
+        if (look == own_handle_look || !look->sleeps.load(std::memory_order_acquire)) continue;  // SYNC sleep.seen: pairs with sleep.end
+        any = true;
+        ::syscall(SYS_tgkill, ::getpid(), look->thread.load(std::memory_order_relaxed), kWakingSignal);
+    }
+    return any;
+}
+
+// Threads that wait for objects keep them, and so their names, until they are woken up. Those that block the signal do not wake up.
+void wake_who_keeps(const std::vector<std::weak_ptr<KernelObject>>& objects) {
+    const auto are_gone = [&] { return std::all_of(objects.begin(), objects.end(), [](const auto& one) { return one.expired(); }); };
+    if (are_gone()) return;
+    struct sigaction waking = {};
+    waking.sa_handler = [](int) {};
+    ::sigaction(kWakingSignal, &waking, nullptr);
+    for (int round = 0; round < kWakingRounds; ++round) {
+        if (!wake_sleepers() && are_gone()) return;
+        const struct timespec nap = {0, kWakingNapNs};
+        ::nanosleep(&nap, nullptr);
+    }
+}
+
+// For programs that return from main or call ExitProcess: as on Windows, what they did not close is closed, protected handles
+// too. This runs after their own destructors and exit handlers, while their other threads go on. So it does in the child of a
+// fork that calls exit: what it closes stays open in its parent.
+[[gnu::destructor]] void close_handles_at_exit() {
+    std::vector<std::shared_ptr<KernelObject>> objects;
+    {
+        const std::lock_guard guard(table().mutex);
+        objects = take_all_out();
+        ending_thread.store(::gettid(), std::memory_order_relaxed);
+    }
+    wait_for_looks_at([](const HandleRow* row) { return row != nullptr; });
+    std::vector<std::weak_ptr<KernelObject>> with_names;
+    for (const auto& object : objects) {
+        object->end_with_process();
+        if (object->kind() <= Kind::semaphore) with_names.push_back(object);
+    }
+    objects.clear();
+    wake_who_keeps(with_names);
 }
 
 // In the child of a fork: the other threads, whatever they were looking at, are not there.
@@ -112,9 +182,12 @@ void forget_others() {
     for (HandleLook* look = looks.load(std::memory_order_relaxed); look; look = look->next) {
         if (look == own_handle_look) continue;
         look->row.store(nullptr, std::memory_order_relaxed);
+        look->sleeps.store(false, std::memory_order_relaxed);
         look->is_taken.store(false, std::memory_order_relaxed);
     }
     has_barriers = has_barriers && register_barriers();
+    ending_thread.store(0, std::memory_order_relaxed);
+    if (own_handle_look) own_handle_look->thread.store(::gettid(), std::memory_order_relaxed);
     table().mutex.unlock();
 }
 
@@ -126,16 +199,38 @@ void forget_others() {
 
 bool has_barriers = register_barriers();
 
+bool process_ends_elsewhere() {
+    const pid_t thread = ending_thread.load(std::memory_order_relaxed);
+    return thread != 0 && thread != ::gettid();
+}
+
+void stay_if_process_ends() {
+    if (own_handle_look && own_handle_look->sleeps.load(std::memory_order_relaxed)) return;  // stays after its SleepScope
+    while (process_ends_elsewhere()) ::pause();
+}
+
+void HandleUse::give_up() {
+    look_->row.store(nullptr, std::memory_order_release);  // SYNC look.end: pairs with look.wait
+    look_ = nullptr;
+    stay_if_process_ends();
+}
+
 HandleLook* take_handle_look() {
     static const pthread_key_t key = make_look_key();
     HandleLook* look = find_free_look();
     if (!look) look = add_look();
+    look->thread.store(::gettid(), std::memory_order_relaxed);
     ::pthread_setspecific(key, look);
     return own_handle_look = look;
 }
 
 HANDLE insert_handle(std::shared_ptr<KernelObject> object, const HandleInfo& info) {
-    const std::lock_guard guard(table().mutex);
+    std::unique_lock lock(table().mutex);
+    if (process_ends_elsewhere()) {
+        lock.unlock();
+        object.reset();  // and its name with it
+        stay_if_process_ends();
+    }
     std::uint32_t index = table().used_count;
     if (!table().free.empty()) {
         index = table().free.back();
@@ -161,10 +256,13 @@ bool insert_handle_at(HANDLE value, std::shared_ptr<KernelObject> object, const 
 }
 
 Found find_handle(HANDLE handle) {
-    const std::lock_guard guard(table().mutex);
-    const HandleRow* const row = handle_row(handle);
-    if (!row || !row->owner) return {};
-    return {row->owner, info_of(*row)};
+    {
+        const std::lock_guard guard(table().mutex);
+        const HandleRow* const row = handle_row(handle);
+        if (row && row->owner) return {row->owner, info_of(*row)};
+    }
+    stay_if_process_ends();
+    return {};
 }
 
 Removal remove_handle(HANDLE handle) {
@@ -172,23 +270,31 @@ Removal remove_handle(HANDLE handle) {
     HandleRow* const row = handle_row(handle);
     if (!row) return Removal::not_a_handle;
     {
-        const std::lock_guard guard(table().mutex);
-        if (!row->owner) return Removal::not_a_handle;
+        std::unique_lock lock(table().mutex);
+        if (!row->owner) {
+            lock.unlock();
+            stay_if_process_ends();
+            return Removal::not_a_handle;
+        }
         if (row->is_protected) return Removal::is_protected;
         object = std::move(row->owner);
         row->owner.reset();
         row->object.store(nullptr, std::memory_order_relaxed);
     }
-    wait_for_looks_at(*row);
+    wait_for_looks_at([row](const HandleRow* looked_at) { return looked_at == row; });
     const std::lock_guard guard(table().mutex);
     table().free.push_back(*index_of(handle));
     return Removal::removed;
 }
 
 bool change_handle_info(HANDLE handle, const std::function<void(HandleInfo&)>& change) {
-    const std::lock_guard guard(table().mutex);
+    std::unique_lock lock(table().mutex);
     HandleRow* const row = handle_row(handle);
-    if (!row || !row->owner) return false;
+    if (!row || !row->owner) {
+        lock.unlock();
+        stay_if_process_ends();
+        return false;
+    }
     HandleInfo info = info_of(*row);
     change(info);
     set_info(*row, info);

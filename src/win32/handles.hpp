@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <sys/types.h>
 
 #include <comap/waiting.hpp>
 
@@ -35,6 +36,9 @@ class KernelObject {
     // A descriptor (close-on-exec, the caller closes it) by which a child makes the same object: for handles that are inherited.
     // -1: this kind cannot be passed on.
     virtual int share_descriptor() const { return -1; }
+
+    // What must happen when the process ends, though another thread may still use the object: then it does not end itself.
+    virtual void end_with_process() {}
 
   private:
     Kind kind_;
@@ -91,6 +95,12 @@ bool change_handle_info(HANDLE handle, const std::function<void(HandleInfo&)>& c
 
 void for_each_handle(const std::function<void(HANDLE, const Found&)>& visit);
 
+// Another thread ends the process, and has taken all handles out of the table.
+bool process_ends_elsewhere();
+
+// Then does not return. On Windows the caller would be gone by then; here he must not take a wait that fails for one that is over.
+void stay_if_process_ends();
+
 // What look-ups read, here so that they are made in line. Rows and looks are never freed.
 struct alignas(64) HandleRow {
     std::atomic<KernelObject*> object{nullptr};
@@ -104,6 +114,8 @@ struct alignas(64) HandleRow {
 struct alignas(64) HandleLook {
     std::atomic<const HandleRow*> row{nullptr};
     std::atomic<bool> is_taken{true};
+    std::atomic<bool> sleeps{false};      // see SleepScope
+    std::atomic<pid_t> thread{0};
     HandleLook* next = nullptr;
 };
 
@@ -133,7 +145,7 @@ class HandleUse {
         const HandleRow* const row = handle_row(handle);
         // Who finds nothing is not waited for.
         KernelObject* const found = row ? row->object.load(std::memory_order_acquire) : nullptr;  // SYNC row.use: pairs with row.fill
-        if (!found) [[unlikely]] return;
+        if (!found) [[unlikely]] return stay_if_process_ends();
         look_ = own_handle_look;
         if (!look_) [[unlikely]] look_ = take_handle_look();
         look_->row.store(row, std::memory_order_relaxed);
@@ -144,6 +156,7 @@ class HandleUse {
             std::atomic_thread_fence(std::memory_order_seq_cst);
         object_ = row->object.load(std::memory_order_acquire);  // SYNC row.use: pairs with row.fill
         access_ = row->access.load(std::memory_order_relaxed);
+        if (!object_) [[unlikely]] give_up();
     }
     ~HandleUse() {
         if (look_) look_->row.store(nullptr, std::memory_order_release);  // SYNC look.end: pairs with look.wait
@@ -156,9 +169,24 @@ class HandleUse {
     DWORD access() const { return access_; }
 
   private:
+    void give_up();  // found, but closed at once
+
     HandleLook* look_ = nullptr;
     KernelObject* object_ = nullptr;
     DWORD access_ = 0;
+};
+
+// Around what may sleep and keeps objects while it does: who ends the process interrupts it by a signal, and goes on when it
+// has let go of them.
+class SleepScope {
+  public:
+    SleepScope() : look_(own_handle_look ? own_handle_look : take_handle_look()) { look_->sleeps.store(true, std::memory_order_relaxed); }
+    ~SleepScope() { look_->sleeps.store(false, std::memory_order_release); }  // SYNC sleep.end: pairs with sleep.seen
+    SleepScope(const SleepScope&) = delete;
+    SleepScope& operator=(const SleepScope&) = delete;
+
+  private:
+    HandleLook* const look_;
 };
 
 }  // namespace comap::win32

@@ -26,6 +26,13 @@ class SyncKernelObject final : public KernelObject {
     std::optional<Waitable> waitable() const override { return Waitable(native_); }
     int share_descriptor() const override { return native_.share_descriptor(native_.access()).value_or(-1); }
 
+    // The next owner of a mutex is told that this thread ended with it; the kernel would tell him too, but only while it is mapped.
+    void end_with_process() override {
+        if constexpr (kKindOfIt == Kind::mutex)
+            while (native_.unlock_abandoned()) {
+            }
+    }
+
   private:
     const Native native_;
 };

@@ -39,13 +39,25 @@ DWORD waitable_of(const Found& found, std::optional<Waitable>& waitable) {
     return waitable ? ERROR_SUCCESS : ERROR_ACCESS_DENIED;
 }
 
-// `wait(deadline)`, again as long as signals end it.
+// `wait(deadline)`, again as long as signals end it that are not to end this thread.
 template <typename Wait>
 auto without_signals(const Wait& wait, Deadline deadline) {
     for (;;) {
         auto waited = wait(deadline);
-        if (!waited || waited->end != Acquired::interrupted) return waited;
+        if (!waited || waited->end != Acquired::interrupted || process_ends_elsewhere()) return waited;
     }
+}
+
+// What `wait()` gives, which looks up what it waits for and lets go of it.
+template <typename Wait>
+DWORD sleeping(const Wait& wait) {
+    DWORD end = WAIT_FAILED;
+    {
+        const SleepScope scope;
+        end = wait();
+    }
+    stay_if_process_ends();
+    return end;
 }
 
 // How an attempt ended, or WAIT_FAILED.
@@ -75,7 +87,9 @@ DWORD wait_without_blocking(HANDLE handle) {
     return take_at_once(*in_use.object());
 }
 
-[[gnu::noinline]] DWORD wait_slowly(HANDLE handle, DWORD milliseconds) { return wait_for(find_object(handle), deadline_after(milliseconds)); }
+[[gnu::noinline]] DWORD wait_slowly(HANDLE handle, DWORD milliseconds) {
+    return sleeping([&] { return wait_for(find_object(handle), deadline_after(milliseconds)); });
+}
 
 // The objects of a list, kept while they are waited for.
 class Waited64 {
@@ -103,6 +117,16 @@ DWORD wait_for_several(std::span<const HANDLE> handles, bool for_all, Deadline d
     const Result<Waited> waited = without_signals(wait, deadline);
     if (!waited) return wait_failed(win32_code(waited.error()));
     return end_of_wait(waited->end, for_all ? 0 : waited->index);
+}
+
+DWORD signal_and_wait(HANDLE signalled, HANDLE waited_for, DWORD milliseconds) {
+    const Found to_signal = find_handle(signalled);
+    const Found to_wait_on = find_object(waited_for);
+    if (!to_signal) return wait_failed(ERROR_INVALID_HANDLE);
+    std::optional<Waitable> waitable;
+    if (const DWORD code = waitable_of(to_wait_on, waitable); code != ERROR_SUCCESS) return wait_failed(code);
+    if (const DWORD code = signal(*to_signal.object, to_signal.info.access); code != ERROR_SUCCESS) return wait_failed(code);
+    return wait_for(to_wait_on, deadline_after(milliseconds));
 }
 
 }  // namespace
@@ -144,7 +168,7 @@ DWORD WINAPI WaitForSingleObjectEx(HANDLE hHandle, DWORD dwMilliseconds, BOOL) {
 
 DWORD WINAPI WaitForMultipleObjects(DWORD nCount, const HANDLE* lpHandles, BOOL bWaitAll, DWORD dwMilliseconds) {
     if (nCount == 0 || nCount > MAXIMUM_WAIT_OBJECTS || !lpHandles) return wait_failed(ERROR_INVALID_PARAMETER);
-    return wait_for_several(std::span(lpHandles, nCount), bWaitAll != FALSE, deadline_after(dwMilliseconds));
+    return sleeping([&] { return wait_for_several(std::span(lpHandles, nCount), bWaitAll != FALSE, deadline_after(dwMilliseconds)); });
 }
 
 DWORD WINAPI WaitForMultipleObjectsEx(DWORD nCount, const HANDLE* lpHandles, BOOL bWaitAll, DWORD dwMilliseconds, BOOL) {
@@ -152,13 +176,7 @@ DWORD WINAPI WaitForMultipleObjectsEx(DWORD nCount, const HANDLE* lpHandles, BOO
 }
 
 DWORD WINAPI SignalObjectAndWait(HANDLE hObjectToSignal, HANDLE hObjectToWaitOn, DWORD dwMilliseconds, BOOL) {
-    const Found to_signal = find_handle(hObjectToSignal);
-    const Found to_wait_on = find_object(hObjectToWaitOn);
-    if (!to_signal) return wait_failed(ERROR_INVALID_HANDLE);
-    std::optional<comap::Waitable> waitable;
-    if (const DWORD code = waitable_of(to_wait_on, waitable); code != ERROR_SUCCESS) return wait_failed(code);
-    if (const DWORD code = signal(*to_signal.object, to_signal.info.access); code != ERROR_SUCCESS) return wait_failed(code);
-    return wait_for(to_wait_on, deadline_after(dwMilliseconds));
+    return sleeping([&] { return signal_and_wait(hObjectToSignal, hObjectToWaitOn, dwMilliseconds); });
 }
 
 }  // extern "C"

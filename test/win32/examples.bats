@@ -185,7 +185,7 @@ is_received() {
     start sender "$EXAMPLES/sender"
     say sender 'Grüße, 语 😀'
     hear sender 'sent: 11 UTF-16 units'
-    [ "$(comap get --raw comap-example-text | iconv -f UTF-16LE -t UTF-8 | tr -d '\0')" = 'Grüße, 语 😀' ]
+    [ "$(comap get comap-example-text --encoding utf-16)" = 'Grüße, 语 😀' ]
     finish sender
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // get: the value of a text or a cell, the latest message of a channel, or the bytes of a section.
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <fmt/format.h>
@@ -30,7 +32,8 @@ constexpr CommandText kText = {
     "  comap get quote                         a line for each field of a cell\n"
     "  comap get quote bid                     the value of one field\n"
     "  comap get quote --json | jq .value.bid\n"
-    "  comap get frames --at 4K --count 64 | xxd\n"};
+    "  comap get frames --at 4K --count 64 | xxd\n"
+    "  comap get message --encoding utf-16     what a program of Windows calls wrote\n"};
 
 constexpr std::size_t kChunkBytes = 1 << 20;
 
@@ -41,6 +44,7 @@ struct Options {
     bool json = false;
     std::optional<std::uint64_t> at;
     std::optional<std::uint64_t> count;
+    std::string encoding;
     std::string file;
 };
 
@@ -144,18 +148,37 @@ int print_all(Tool& tool, const Options& options, const RawChannel& channel) {
     return kOk;
 }
 
+// Up to the first NUL. Errors: invalid_argument (it is no such text).
+Result<std::string> text_of(std::string_view bytes, bool is_utf16) {
+    if (is_utf16) {
+        std::u16string units(bytes.size() / sizeof(char16_t), u'\0');
+        std::memcpy(units.data(), bytes.data(), units.size() * sizeof(char16_t));
+        return utf8_from_utf16(std::u16string_view(units).substr(0, units.find(u'\0')));
+    }
+    const std::string_view text = bytes.substr(0, bytes.find('\0'));
+    const auto checked = utf16_from_utf8(text);
+    return checked ? Result<std::string>(text) : tl::unexpected<Error>(checked.error());
+}
+
 int print_all(Tool& tool, const Options& options, const Section& section) {
     if (!options.field.empty() || options.json)
         return fail_usage(fmt::format("get: {} holds bytes, which have no fields and are no JSON", options.name));
-    if (!options.raw && is_terminal(STDOUT_FILENO))
-        return fail_usage(fmt::format("get: {} holds bytes, which may upset a terminal; redirect them, use 'comap hexdump {}', or insist with --raw",
+    if (!options.raw && options.encoding.empty() && is_terminal(STDOUT_FILENO))
+        return fail_usage(fmt::format("get: {} holds bytes, which may upset a terminal; redirect them, use 'comap hexdump {}', say their --encoding, or insist with --raw",
                                       options.name, options.name));
     if (options.count == 0u) return kOk;
     const auto view = section.view({.offset_bytes = options.at.value_or(0),
                                     .size_bytes = options.count.value_or(0),
                                     .protection = Protection::read_only});
     if (!view) return fail(view.error());
-    write_bytes(tool.out, {reinterpret_cast<const char*>(view->data()), view->size()});
+    const std::string_view bytes(reinterpret_cast<const char*>(view->data()), view->size());
+    if (options.encoding.empty()) {
+        write_bytes(tool.out, bytes);
+    } else {
+        const auto text = text_of(bytes, options.encoding == "utf-16");
+        if (!text) return fail(text.error());
+        tool.out.print("{}\n", *text);
+    }
     tool.out.flush();
     return kOk;
 }
@@ -164,6 +187,8 @@ int run(Tool& tool, const Options& options) {
     if (options.raw && options.json) return fail_usage("get: --raw and --json do not go together");
     const auto opened = open_to_read(tool, options.name, options.file);
     if (!opened) return fail_kind(tool.context, opened.error());
+    if (!options.encoding.empty() && !std::holds_alternative<Section>(*opened))
+        return fail_usage(fmt::format("get: {} holds no mere bytes; --encoding is for sections of bytes", options.name));
     return std::visit([&](const auto& object) { return print_all(tool, options, object); }, *opened);
 }
 
@@ -175,6 +200,9 @@ void add_get(CLI::App& app, Tool& tool) {
     command->add_option("FIELD", options.field, "Of a cell or a record, only this: bid, book.ask, m[1,2]")->type_name("");
     command->add_flag("--raw", options.raw, "Exactly the bytes: no newline after a text; bytes to a terminal too");
     command->add_flag("--json", options.json, "A text, a cell or a message as JSON, with its version or number");
+    command->add_option("--encoding", options.encoding, "Of a section: its bytes as text, up to the first NUL, and a newline: utf-8 or utf-16")
+        ->type_name("NAME")
+        ->check(CLI::IsMember({"utf-8", "utf-16"}));
     add_size(command, "--at", options.at, "First byte, of a section (default 0)");
     add_size(command, "--count", options.count, "How many bytes (default: to the end)");
     add_expected_file(command, options.file);

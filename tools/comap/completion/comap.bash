@@ -26,7 +26,7 @@ _comap_options() {
     case $1 in
         create) echo '--hold --keep --lazy --mode --file --offset' ;;
         put) echo '--json --at --mode --capacity --file' ;;
-        get) echo '--raw --json --at --count --file' ;;
+        get) echo '--raw --json --encoding --at --count --file' ;;
         watch) echo '--json --initial --count --timeout --file' ;;
         hexdump) echo '--follow --noheadings --at --count --file' ;;
         ls) echo '--output --json --noheadings --all --bytes' ;;

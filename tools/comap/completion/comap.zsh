@@ -62,7 +62,7 @@ _comap() {
             '--mode[permission bits]:mode:' '--file[file whose bytes it is]:file:_files' '--offset[in the file]:bytes:' '1:name:' '2:size:' ;;
         put) _arguments $common '--json[the value is a JSON object]' '--at[raw bytes there]:offset:' '--mode[permission bits]:mode:' '--capacity[longest value]:bytes:' \
             '--file[expected file]:file:_files' '1:name:_comap_names' '*:value:' ;;
-        get) _arguments $common '--raw[exact bytes]' '--json[as JSON]' '--at[first byte]:offset:' '--count[bytes]:bytes:' \
+        get) _arguments $common '--raw[exact bytes]' '--json[as JSON]' '--encoding[of text in a section]:encoding:(utf-8 utf-16)' '--at[first byte]:offset:' '--count[bytes]:bytes:' \
             '--file[expected file]:file:_files' '1:name:_comap_names' '2:field:' ;;
         watch) _arguments $common '--json[one JSON object per line]' '(-i --initial)'{-i,--initial}'[the present value first]' \
             '--count[end after so many]:count:' '--timeout[seconds]:seconds:' '--file[expected file]:file:_files' '1:name:_comap_names' ;;
