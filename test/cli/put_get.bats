@@ -194,3 +194,20 @@ load helper
     [ "$status" -eq 1 ]
     [[ $stderr == *nothing*"$LOCAL"* ]]
 }
+
+@test "get --encoding prints the text in a section, up to the first NUL" {
+    hold bytes 64
+    printf 'gr\303\274n\0rest' | comap put bytes --at 0 -
+    [ "$(comap get bytes --encoding utf-8)" = grün ]
+    printf 'g\0r\0\374\0n\0\0\0x\0' | comap put bytes --at 0 -
+    [ "$(comap get bytes --encoding utf-16)" = grün ]
+    printf '\0\330x\0\0\0' | comap put bytes --at 0 -
+    run --separate-stderr comap get bytes --encoding utf-16
+    [ "$status" -ne 0 ]
+    [ -z "$output" ] && [[ $stderr == *UTF-16* ]]
+    run comap get bytes --encoding latin-1
+    [ "$status" -eq 2 ]
+    comap put text value
+    run comap get text --encoding utf-8
+    [ "$status" -eq 2 ]
+}

@@ -31,7 +31,7 @@ test_install() {
     mv "$first_prefix" "$prefix"
     for file in include/comap/comap.h include/comap/comap.hpp "$LIBDIR/libcomap.so" "$LIBDIR/libcomap.a" \
         "$LIBDIR/cmake/comap/comap-config.cmake" "$LIBDIR/cmake/comap/comap-config-version.cmake" \
-        "$LIBDIR/pkgconfig/comap.pc" bin/comap; do
+        "$LIBDIR/pkgconfig/comap.pc" "$LIBDIR/pkgconfig/comap-win32.pc" "$LIBDIR/libcomap-win32.so" include/comap/win32/windows.h bin/comap; do
         [ -e "$prefix/$file" ] || complain "$file was not installed"
     done
     for file in "$LIBDIR/cmake/comap" "$LIBDIR/pkgconfig" include; do
@@ -47,8 +47,8 @@ consume() {
     shift
     rm -rf "$directory"
     "$CMAKE" -S "$here/consumer" -B "$directory" -G Ninja -DCMAKE_BUILD_TYPE=Release "$@"
-    "$CMAKE" --build "$directory" --parallel 2 --target cxx_shared cxx_static c_shared c_static
-    for program in cxx_shared cxx_static c_shared c_static; do
+    "$CMAKE" --build "$directory" --parallel 2 --target cxx_shared cxx_static c_shared c_static c_win32
+    for program in cxx_shared cxx_static c_shared c_static c_win32; do
         run_alone "$directory/$program"
     done
 }
@@ -79,6 +79,9 @@ test_pkg_config_c() {
     "$CC" -std=c11 $CFLAGS $(pkg-config --cflags comap) -o "$WORK/pkg_config_c_static" "$here/consumer/consumer.c" \
         "$prefix/$LIBDIR/libcomap.a" $(pkg-config --static --libs-only-l --libs-only-other comap | sed 's/-lcomap//')
     run_alone "$WORK/pkg_config_c_static"
+    "$CC" -std=c11 -Wall -Wextra -pedantic -Werror $CFLAGS $(pkg-config --cflags comap-win32) -o "$WORK/pkg_config_win32" \
+        "$here/consumer/consumer_win32.c" $(pkg-config --libs comap-win32) "-Wl,-rpath,$prefix/$LIBDIR"
+    run_alone "$WORK/pkg_config_win32"
 }
 
 # shellcheck disable=SC2046,SC2086

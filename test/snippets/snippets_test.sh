@@ -27,7 +27,7 @@ trap 'rm -rf "$work" "$objects"' EXIT
 PATH=$TOOL_DIR:$PATH
 LD_LIBRARY_PATH=$LIBRARY_DIR
 LIBRARY_PATH=$LIBRARY_DIR
-CPATH=$SOURCE/include
+CPATH=$SOURCE/include:$SOURCE/include/comap/win32
 export PATH LD_LIBRARY_PATH LIBRARY_PATH CPATH
 warnings="-Wall -Wextra -Werror"
 
@@ -94,7 +94,7 @@ compile() {
     if [ "$5" = - ]; then
         "$1" "$2" $3 $warnings -fsyntax-only "$4"
     else
-        "$1" "$2" $3 $warnings -o "$5" "$4" -lcomap
+        "$1" "$2" $3 $warnings -o "$5" "$4" -lcomap -Wl,--as-needed -lcomap-win32
     fi
 }
 
