@@ -326,6 +326,29 @@ std::string output_with_input(std::string_view input, const std::function<int()>
     return text;
 }
 
+TEST(Win32Console, WritesAfterWhatWasPrinted) {
+    ChildAtTerminal child([] {
+        const HANDLE console = CreateFileA("CONOUT$", GENERIC_WRITE, FILE_SHARE_WRITE, nullptr, OPEN_EXISTING, 0, nullptr);
+        DWORD narrow_count = 0;
+        DWORD wide_count = 0;
+        std::fputs("1", stdout);
+        const BOOL is_written = WriteConsoleA(GetStdHandle(STD_OUTPUT_HANDLE), "2\u20ac", 4, &narrow_count, nullptr) &&
+                                WriteConsoleW(console, u"3\u20ac\U0001d11e.", 4, &wide_count, nullptr);
+        return is_written && narrow_count == 4 && wide_count == 4 ? 7 : 1;
+    });
+    EXPECT_EQ(exit_status(child.end()), 7);
+    EXPECT_EQ(child.screen(), "12\u20ac3\u20ac\U0001d11e");
+}
+
+TEST(Win32Console, IsNoPipe) {
+    EXPECT_EQ(output_with_input("", [] { return WriteConsoleA(GetStdHandle(STD_INPUT_HANDLE), "x", 1, nullptr, nullptr) ? 0 : static_cast<int>(GetLastError()); }),
+              "=" + std::to_string(ERROR_ACCESS_DENIED));
+    const HANDLE file = CreateFileA("/dev/null", GENERIC_WRITE, FILE_SHARE_WRITE, nullptr, OPEN_EXISTING, 0, nullptr);
+    EXPECT_FALSE(WriteConsoleW(file, u"x", 1, nullptr, nullptr));
+    EXPECT_EQ(GetLastError(), DWORD{ERROR_INVALID_HANDLE});
+    CloseHandle(file);
+}
+
 TEST(Win32Console, WithoutATerminalBytesAreKeys) {
     EXPECT_EQ(output_with_input("ab", [] { return _getch() == 'a' && _kbhit() ? _getch() : 0; }), "=98");
     EXPECT_EQ(output_with_input("", [] { return _getch(); }), "=-1");

@@ -249,9 +249,10 @@ class Message {
 // Copies out, the ending NUL as well.
 template <typename T>
 DWORD give_message(const std::basic_string<T>& text, DWORD flags, T* out, DWORD out_count) {
+    constexpr DWORD kMessageMost = 0x10000;  // what is allocated on request
     const std::size_t needed = text.size() + 1;
     if (flags & FORMAT_MESSAGE_ALLOCATE_BUFFER) {
-        void* const memory = LocalAlloc(LMEM_FIXED, std::max<std::size_t>(needed, out_count) * sizeof(T));
+        void* const memory = LocalAlloc(LMEM_FIXED, std::max<std::size_t>(needed, std::min(out_count, kMessageMost)) * sizeof(T));
         if (!memory) return 0;
         std::memcpy(out, &memory, sizeof memory);
         out = static_cast<T*>(memory);
@@ -346,7 +347,8 @@ DWORD win32_code(const Error& error) {
         case Code::permission_denied: return ERROR_ACCESS_DENIED;
         case Code::no_space: return error.os_error == 0 ? ERROR_NOT_ENOUGH_MEMORY : win32_code_of_errno(error.os_error);
         case Code::busy: return ERROR_BUSY;
-        case Code::no_namespace: return ERROR_PATH_NOT_FOUND;
+        case Code::no_namespace:
+            return error.os_error == EMFILE || error.os_error == ENFILE || error.os_error == ENOMEM ? win32_code_of_errno(error.os_error) : DWORD{ERROR_PATH_NOT_FOUND};
         case Code::too_long: return ERROR_FILENAME_EXCED_RANGE;
         case Code::file_changed: return ERROR_FILE_INVALID;
         case Code::unsupported: return ERROR_NOT_SUPPORTED;

@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 
 #include "win32/access.hpp"
@@ -239,11 +240,24 @@ BOOL delete_file(const char* name) {
     return ::unlink(path->c_str()) == 0 ? TRUE : fail(path_code(errno, *path));
 }
 
+// False: it is no terminal, and the last error is set. What was printed before comes first.
+bool begin_console_output(HANDLE handle) {
+    const auto file = find_as<FileObject>(handle, FILE_WRITE_DATA);
+    if (!file) return false;
+    if (!::isatty(file->descriptor())) {
+        SetLastError(ERROR_INVALID_HANDLE);
+        return false;
+    }
+    std::fflush(stdout);
+    return true;
+}
+
 // The same handle each time, until it is closed.
 HANDLE stream_handle(std::size_t number) {
     static std::array<std::atomic<HANDLE>, 3> handles;
     HANDLE known = handles[number].load(std::memory_order_relaxed);
-    if (known && find_handle(known)) return known;
+    if (const Found found = known ? find_handle(known) : Found{}; found && found.object->kind() == Kind::file)
+        if (static_cast<const FileObject&>(*found.object).descriptor() == static_cast<int>(number)) return known;
     const int flags = ::fcntl(static_cast<int>(number), F_GETFL);
     if (flags < 0) return nullptr;
     DWORD access = FILE_GENERIC_READ | FILE_GENERIC_WRITE;
@@ -260,11 +274,11 @@ HANDLE stream_handle(std::size_t number) {
 FileObject::FileObject(int descriptor, AtEnd at_end) : KernelObject(kKind), descriptor_(descriptor), at_end_(at_end), process_id_(::getpid()) {}
 
 FileObject::~FileObject() {
-    FileObject::end_with_process();
+    FileObject::at_process_end();
     if (at_end_ != AtEnd::leave_open) ::close(descriptor_);
 }
 
-void FileObject::end_with_process() {
+void FileObject::at_process_end() {
     if (at_end_ != AtEnd::close_and_delete || process_id_ != ::getpid()) return;
     if (const std::string name = path(); !name.empty()) ::unlink(name.c_str());
 }
@@ -375,6 +389,20 @@ BOOL DeleteFileA(LPCSTR name) { return delete_file(name); }
 BOOL DeleteFileW(LPCWSTR name) {
     const auto text = name ? utf8(name) : std::string();
     return text ? delete_file(text->c_str()) : fail(ERROR_INVALID_NAME);
+}
+
+// Characters are UTF-8.
+BOOL WriteConsoleA(HANDLE handle, const VOID* text, DWORD count, LPDWORD written, LPVOID) {
+    return begin_console_output(handle) ? WriteFile(handle, text, count, written, nullptr) : FALSE;
+}
+
+BOOL WriteConsoleW(HANDLE handle, const VOID* text, DWORD count, LPDWORD written, LPVOID) {
+    if (!begin_console_output(handle)) return FALSE;
+    const std::string bytes = utf8_mended({static_cast<const WCHAR*>(text), count});
+    DWORD bytes_written = 0;
+    if (!WriteFile(handle, bytes.data(), static_cast<DWORD>(bytes.size()), &bytes_written, nullptr)) return FALSE;
+    if (written) *written = count;
+    return TRUE;
 }
 
 HANDLE GetStdHandle(DWORD which) {

@@ -28,7 +28,7 @@ class FileObject final : public KernelObject {
     int share_descriptor() const override;
 
     // Deletes the file if that was asked for; not in the child of a fork. Who is killed leaves it behind.
-    void end_with_process() override;
+    void at_process_end() override;
 
   private:
     int descriptor_;

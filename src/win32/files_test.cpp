@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -179,6 +180,34 @@ TEST_F(Files, AreOpenedByOneOfManyWhoWantThemAlone) {
             if (one != INVALID_HANDLE_VALUE && CloseHandle(one)) ++count;
         ASSERT_EQ(count, 1) << round;
     }
+}
+
+// In step, as far as that can be had.
+TEST_F(Files, AreOpenedByOneOfTwoWhoComeAtOneMoment) {
+    constexpr int kRounds = 3000;
+    std::atomic<int> arrived_count{0};
+    std::atomic<int> opened_count{0};
+    std::atomic<int> unopened_round_count{0};
+    const auto meet = [&](int round, int place) {
+        arrived_count.fetch_add(1);
+        while (arrived_count.load() < 2 * (3 * round + place)) {
+        }
+    };
+    const auto open_each_round = [&](bool counts) {
+        for (int round = 0; round < kRounds; ++round) {
+            meet(round, 1);
+            const HANDLE file = CreateFileA("alone", kReadWrite, 0, nullptr, OPEN_ALWAYS, 0, nullptr);
+            if (file != INVALID_HANDLE_VALUE) opened_count.fetch_add(1);
+            meet(round, 2);
+            if (counts && opened_count.exchange(0) != 1) unopened_round_count.fetch_add(1);
+            if (file != INVALID_HANDLE_VALUE) CloseHandle(file);
+            meet(round, 3);
+        }
+    };
+    std::thread other(open_each_round, false);
+    open_each_round(true);
+    other.join();
+    EXPECT_EQ(unopened_round_count.load(), 0);
 }
 
 TEST_F(Files, GoWithTheirLastHandleWhenAsked) {

@@ -3,9 +3,7 @@
 // barrier on every core of this process (membarrier), so that a look-up needs none.
 #include "win32/handles.hpp"
 
-#include <algorithm>
 #include <array>
-#include <csignal>
 #include <cstdlib>
 #include <linux/membarrier.h>
 #include <mutex>
@@ -112,10 +110,6 @@ void wait_for_looks_at(const IsEmptied& is_emptied) {
         while (look != own_handle_look && is_emptied(look->row.load(std::memory_order_acquire))) ::sched_yield();  // SYNC look.wait: pairs with look.end
 }
 
-constexpr int kWakingSignal = SIGURG;  // does nothing by itself, and is hardly ever blocked
-constexpr long kWakingNapNs = 50'000;
-constexpr int kWakingRounds = 500;
-
 // The thread that ends the process, once the handles are out of the table; 0: it goes on. Set under the table's mutex.
 std::atomic<pid_t> ending_thread{0};
 
@@ -126,55 +120,25 @@ std::vector<std::shared_ptr<KernelObject>> take_all_out() {
         HandleRow* const row = handle_row(handle_of(index));
         if (!row || !row->owner) continue;
         objects.push_back(std::exchange(row->owner, nullptr));
-        row->object.store(nullptr, std::memory_order_relaxed);
+        row->object.store(nullptr, std::memory_order_release);  // SYNC row.end: who finds nothing sees why; pairs with row.use
         table().free.push_back(index);
     }
     return objects;
 }
 
-// True: somebody sleeps. May wake him up too early: he is asked again.
-bool wake_sleepers() {
-    bool any = false;
-    for (const HandleLook* look = looks.load(std::memory_order_acquire); look; look = look->next) {  // SYNC looks.walk: pairs with looks.add
-        if (look == own_handle_look || !look->sleeps.load(std::memory_order_acquire)) continue;  // SYNC sleep.seen: pairs with sleep.end
-        any = true;
-        ::syscall(SYS_tgkill, ::getpid(), look->thread.load(std::memory_order_relaxed), kWakingSignal);
-    }
-    return any;
-}
-
-// Threads that wait for objects keep them, and so their names, until they are woken up. Those that block the signal do not wake up.
-void wake_who_keeps(const std::vector<std::weak_ptr<KernelObject>>& objects) {
-    const auto are_gone = [&] { return std::all_of(objects.begin(), objects.end(), [](const auto& one) { return one.expired(); }); };
-    if (are_gone()) return;
-    struct sigaction waking = {};
-    waking.sa_handler = [](int) {};
-    ::sigaction(kWakingSignal, &waking, nullptr);
-    for (int round = 0; round < kWakingRounds; ++round) {
-        if (!wake_sleepers() && are_gone()) return;
-        const struct timespec nap = {0, kWakingNapNs};
-        ::nanosleep(&nap, nullptr);
-    }
-}
-
 // For programs that return from main or call ExitProcess: as on Windows, what they did not close is closed, protected handles
-// too. This runs after their own destructors and exit handlers, while their other threads go on. So it does in the child of a
-// fork that calls exit: what it closes stays open in its parent.
+// too. This runs after their own destructors and exit handlers, while their other threads go on; what one of those is using or
+// waiting for keeps its name, as in a process that is killed. In the child of a fork that calls exit it closes only what is the child's.
 [[gnu::destructor]] void close_handles_at_exit() {
     std::vector<std::shared_ptr<KernelObject>> objects;
     {
         const std::lock_guard guard(table().mutex);
-        objects = take_all_out();
         ending_thread.store(::gettid(), std::memory_order_relaxed);
+        objects = take_all_out();
     }
     wait_for_looks_at([](const HandleRow* row) { return row != nullptr; });
-    std::vector<std::weak_ptr<KernelObject>> with_names;
-    for (const auto& object : objects) {
-        object->end_with_process();
-        if (object->kind() <= Kind::semaphore) with_names.push_back(object);
-    }
+    for (const auto& object : objects) object->at_process_end();
     objects.clear();
-    wake_who_keeps(with_names);
 }
 
 // In the child of a fork: the other threads, whatever they were looking at, are not there.
@@ -182,12 +146,10 @@ void forget_others() {
     for (HandleLook* look = looks.load(std::memory_order_relaxed); look; look = look->next) {
         if (look == own_handle_look) continue;
         look->row.store(nullptr, std::memory_order_relaxed);
-        look->sleeps.store(false, std::memory_order_relaxed);
         look->is_taken.store(false, std::memory_order_relaxed);
     }
     has_barriers = has_barriers && register_barriers();
     ending_thread.store(0, std::memory_order_relaxed);
-    if (own_handle_look) own_handle_look->thread.store(::gettid(), std::memory_order_relaxed);
     table().mutex.unlock();
 }
 
@@ -205,8 +167,7 @@ bool process_ends_elsewhere() {
 }
 
 void stay_if_process_ends() {
-    if (own_handle_look && own_handle_look->sleeps.load(std::memory_order_relaxed)) return;  // stays after its SleepScope
-    while (process_ends_elsewhere()) ::pause();
+    while (process_ends_elsewhere()) ::syscall(SYS_ppoll, nullptr, 0, nullptr, nullptr, 0);
 }
 
 void HandleUse::give_up() {
@@ -219,7 +180,6 @@ HandleLook* take_handle_look() {
     static const pthread_key_t key = make_look_key();
     HandleLook* look = find_free_look();
     if (!look) look = add_look();
-    look->thread.store(::gettid(), std::memory_order_relaxed);
     ::pthread_setspecific(key, look);
     return own_handle_look = look;
 }

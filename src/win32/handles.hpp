@@ -38,7 +38,7 @@ class KernelObject {
     virtual int share_descriptor() const { return -1; }
 
     // What must happen when the process ends, though another thread may still use the object: then it does not end itself.
-    virtual void end_with_process() {}
+    virtual void at_process_end() {}
 
   private:
     Kind kind_;
@@ -114,8 +114,6 @@ struct alignas(64) HandleRow {
 struct alignas(64) HandleLook {
     std::atomic<const HandleRow*> row{nullptr};
     std::atomic<bool> is_taken{true};
-    std::atomic<bool> sleeps{false};      // see SleepScope
-    std::atomic<pid_t> thread{0};
     HandleLook* next = nullptr;
 };
 
@@ -127,6 +125,14 @@ extern constinit thread_local HandleLook* own_handle_look;  // NULL: this thread
 extern bool has_barriers;  // where the kernel refuses them (a sandbox), each look-up makes a fence
 
 HandleLook* take_handle_look();
+
+// What is stored before must be seen before what is loaded after is loaded: the barrier of who closes handles sees to that.
+inline void fence_of_user() {
+    if (has_barriers) [[likely]]
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+    else
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+}
 
 // Of a row that may hold nothing; NULL: that can be no handle.
 inline HandleRow* handle_row(HANDLE handle) {
@@ -145,15 +151,14 @@ class HandleUse {
         const HandleRow* const row = handle_row(handle);
         // Who finds nothing is not waited for.
         KernelObject* const found = row ? row->object.load(std::memory_order_acquire) : nullptr;  // SYNC row.use: pairs with row.fill
-        if (!found) [[unlikely]] return stay_if_process_ends();
+        if (!found) [[unlikely]] {
+            stay_if_process_ends();
+            return;
+        }
         look_ = own_handle_look;
         if (!look_) [[unlikely]] look_ = take_handle_look();
         look_->row.store(row, std::memory_order_relaxed);
-        // The store must be seen before the load is made: the barrier of who closes a handle sees to that.
-        if (has_barriers) [[likely]]
-            std::atomic_signal_fence(std::memory_order_seq_cst);
-        else
-            std::atomic_thread_fence(std::memory_order_seq_cst);
+        fence_of_user();
         object_ = row->object.load(std::memory_order_acquire);  // SYNC row.use: pairs with row.fill
         access_ = row->access.load(std::memory_order_relaxed);
         if (!object_) [[unlikely]] give_up();
@@ -174,19 +179,6 @@ class HandleUse {
     HandleLook* look_ = nullptr;
     KernelObject* object_ = nullptr;
     DWORD access_ = 0;
-};
-
-// Around what may sleep and keeps objects while it does: who ends the process interrupts it by a signal, and goes on when it
-// has let go of them.
-class SleepScope {
-  public:
-    SleepScope() : look_(own_handle_look ? own_handle_look : take_handle_look()) { look_->sleeps.store(true, std::memory_order_relaxed); }
-    ~SleepScope() { look_->sleeps.store(false, std::memory_order_release); }  // SYNC sleep.end: pairs with sleep.seen
-    SleepScope(const SleepScope&) = delete;
-    SleepScope& operator=(const SleepScope&) = delete;
-
-  private:
-    HandleLook* const look_;
 };
 
 }  // namespace comap::win32

@@ -12,6 +12,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include "win32/errors.hpp"
@@ -170,7 +171,7 @@ BOOL release(void* address, std::size_t size_bytes) {
     return TRUE;
 }
 
-// Of a view, at most the access that it was mapped with can be had. The view keeps its protection for those who ask later.
+// Of a view, at most the access that it was mapped with can be had; and what is shared cannot be made a copy.
 BOOL protect_view(const View& view, const Range& part, DWORD protection, PDWORD old_protection) {
     const auto shared = [](DWORD of) {
         return of == PAGE_WRITECOPY ? PAGE_READWRITE : of == PAGE_EXECUTE_WRITECOPY ? PAGE_EXECUTE_READWRITE : of;
@@ -178,10 +179,24 @@ BOOL protect_view(const View& view, const Range& part, DWORD protection, PDWORD 
     const std::optional<int> wanted = os_protection(shared(protection));
     const std::optional<int> had = os_protection(shared(view.protection));
     if (part.end > view.end()) return fail(ERROR_INVALID_ADDRESS);
-    if (!wanted || !had || (*wanted & ~*had) != 0) return fail(ERROR_INVALID_PARAMETER);
-    if (mprotect(pointer_to(part.begin), part.end - part.begin, *wanted) != 0) return fail(win32_code_of_errno(errno));
-    *old_protection = view.protection;
+    if (!wanted || !had || (*wanted & ~*had) != 0 || (is_private(protection) && !is_private(view.protection))) return fail(ERROR_INVALID_PARAMETER);
+    MEMORY_BASIC_INFORMATION before = {};
+    before.Protect = view.protection;
+    if (view.is_reprotected) VirtualQuery(pointer_to(part.begin), &before, sizeof before);
+    if (!protect_pages(view, part.begin, part.end - part.begin, *wanted)) return fail(win32_code_of_errno(errno));
+    *old_protection = before.Protect;
     return TRUE;
+}
+
+// So that a block that grows by HEAP_ZERO_MEMORY has zeros from the size on that was asked for before.
+void clear_behind(void* memory, std::size_t size_bytes) {
+    const std::size_t usable_bytes = malloc_usable_size(memory);
+    if (usable_bytes > size_bytes) std::memset(static_cast<char*>(memory) + size_bytes, 0, usable_bytes - size_bytes);
+}
+
+// Registered after the views' handler, and so called before it when a fork begins: the order in which the two are locked elsewhere.
+[[gnu::constructor]] void watch_forks() {
+    ::pthread_atfork([] { reservations().mutex.lock(); }, [] { reservations().mutex.unlock(); }, [] { reservations().mutex.unlock(); });
 }
 
 }  // namespace
@@ -272,16 +287,19 @@ HANDLE GetProcessHeap(void) {
 
 LPVOID HeapAlloc(HANDLE heap, DWORD flags, SIZE_T size_bytes) {
     if (heap != GetProcessHeap()) return fail_null(ERROR_INVALID_HANDLE);
-    return LocalAlloc(flags & HEAP_ZERO_MEMORY ? LMEM_ZEROINIT : LMEM_FIXED, size_bytes);
+    void* const memory = LocalAlloc(flags & HEAP_ZERO_MEMORY ? LMEM_ZEROINIT : LMEM_FIXED, size_bytes);
+    if (memory) clear_behind(memory, size_bytes);
+    return memory;
 }
 
 LPVOID HeapReAlloc(HANDLE heap, DWORD flags, LPVOID memory, SIZE_T size_bytes) {
     if (heap != GetProcessHeap()) return fail_null(ERROR_INVALID_HANDLE);
     if (!memory) return fail_null(ERROR_INVALID_PARAMETER);
-    const std::size_t old_bytes = malloc_usable_size(memory);
+    const std::size_t old_bytes = malloc_usable_size(memory);  // what was asked for and zeros
     void* const grown = std::realloc(memory, std::max<std::size_t>(size_bytes, 1));
     if (!grown) return fail_null(ERROR_NOT_ENOUGH_MEMORY);
     if ((flags & HEAP_ZERO_MEMORY) && size_bytes > old_bytes) std::memset(static_cast<char*>(grown) + old_bytes, 0, size_bytes - old_bytes);
+    clear_behind(grown, size_bytes);
     return grown;
 }
 

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <windows.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <dlfcn.h>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -208,6 +212,70 @@ TEST(Win32Memory, InterlockedStepsAreAtomic) {
         });
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(count, 40000);
+}
+
+TEST(Win32Memory, AGrowingBlockHasZerosBehindWhatItHad) {
+    const HANDLE heap = GetProcessHeap();
+    for (std::size_t had = 1; had < 100; ++had) {
+        void* const other = HeapAlloc(heap, 0, had + 30);
+        std::memset(other, 0xff, had + 30);
+        HeapFree(heap, 0, other);
+        auto* block = static_cast<unsigned char*>(HeapAlloc(heap, HEAP_ZERO_MEMORY, had));
+        std::memset(block, 1, had);
+        block = static_cast<unsigned char*>(HeapReAlloc(heap, HEAP_ZERO_MEMORY, block, had + 200));
+        EXPECT_EQ(std::count(block, block + had, 1), static_cast<std::ptrdiff_t>(had));
+        EXPECT_EQ(std::count(block + had, block + had + 200, 0), 200) << had;
+        HeapFree(heap, 0, block);
+    }
+}
+
+TEST(Win32Memory, ProtectionOfAViewIsToldAsItIsAndSharedPagesStayShared) {
+    const HANDLE section = CreateFileMappingA(INVALID_HANDLE_VALUE, nullptr, PAGE_READWRITE, 0, 8192, nullptr);
+    void* const view = MapViewOfFile(section, FILE_MAP_WRITE, 0, 0, 0);
+    ASSERT_NE(view, nullptr);
+    DWORD old = 0;
+    EXPECT_TRUE(VirtualProtect(view, 4096, PAGE_READONLY, &old));
+    EXPECT_EQ(old, DWORD{PAGE_READWRITE});
+    EXPECT_TRUE(VirtualProtect(view, 4096, PAGE_READWRITE, &old));
+    EXPECT_EQ(old, DWORD{PAGE_READONLY});
+    EXPECT_FALSE(VirtualProtect(view, 4096, PAGE_WRITECOPY, &old));
+    EXPECT_EQ(GetLastError(), DWORD{ERROR_INVALID_PARAMETER});
+    EXPECT_TRUE(UnmapViewOfFile(view));
+    EXPECT_TRUE(CloseHandle(section));
+}
+
+TEST(Win32Memory, AForkedChildCanAllocateWhateverOtherThreadsWereDoing) {
+    std::atomic<bool> ends{false};
+    std::thread busy([&] {
+        while (!ends.load(std::memory_order_relaxed)) VirtualFree(VirtualAlloc(nullptr, 4096, MEM_COMMIT, PAGE_READWRITE), 0, MEM_RELEASE);
+    });
+    for (int round = 0; round < 50; ++round) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            ::alarm(20);
+            ::_exit(VirtualAlloc(nullptr, 4096, MEM_COMMIT, PAGE_READWRITE) ? 0 : 1);
+        }
+        int status = -1;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        ASSERT_EQ(status, 0);
+    }
+    ends.store(true, std::memory_order_relaxed);
+    busy.join();
+}
+
+TEST(Win32Memory, ShortAndLongInterlockedForms) {
+    SHORT words[2] = {1, 7};
+    EXPECT_EQ(InterlockedIncrement16(words), 2);
+    EXPECT_EQ(InterlockedExchange16(words, 9), 2);
+    EXPECT_EQ(InterlockedCompareExchange16(words, 3, 9), 9);
+    EXPECT_EQ(words[0], 3);
+    EXPECT_EQ(words[1], 7);
+    LONG bits[2] = {0, 0};
+    EXPECT_FALSE(InterlockedBitTestAndSet(bits, 33));
+    EXPECT_TRUE(InterlockedBitTestAndReset(bits, 33));
+    EXPECT_FALSE(InterlockedBitTestAndSet(bits, 31));
+    EXPECT_EQ(InterlockedAdd(&bits[1], 5), 5);
+    EXPECT_LT(bits[0], 0);
 }
 
 }  // namespace

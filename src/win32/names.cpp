@@ -23,10 +23,13 @@
 namespace comap::win32 {
 namespace {
 
-// With its NUL a name fits into MAX_PATH: bytes of an A name, 16-bit units of a W name.
+// An A name fits into MAX_PATH bytes with its NUL; a W name has as many 16-bit units without.
+constexpr std::size_t kNameBytesMost = MAX_PATH - 1;
+constexpr std::size_t kNameUnitsMost = MAX_PATH;
+
 template <typename Char>
-bool is_too_long(const Char* name) {
-    for (std::size_t length = 0; length < MAX_PATH; ++length)
+bool is_longer(const Char* name, std::size_t most) {
+    for (std::size_t length = 0; length <= most; ++length)
         if (name[length] == 0) return false;
     return true;
 }
@@ -38,14 +41,14 @@ struct Utf8Name {
 };
 
 Utf8Name utf8_name(const char* name) {
-    if (is_too_long(name)) return {{}, ERROR_FILENAME_EXCED_RANGE};
+    if (is_longer(name, kNameBytesMost)) return {{}, ERROR_FILENAME_EXCED_RANGE};
     std::string text = name;
     if (!::utf8::is_valid(text.begin(), text.end())) return {{}, ERROR_INVALID_NAME};
     return {std::move(text)};
 }
 
 Utf8Name utf8_name(const WCHAR* name) {
-    if (is_too_long(name)) return {{}, ERROR_FILENAME_EXCED_RANGE};
+    if (is_longer(name, kNameUnitsMost)) return {{}, ERROR_FILENAME_EXCED_RANGE};
     std::optional<std::string> text = utf8(name);
     if (!text) return {{}, ERROR_INVALID_NAME};
     return {std::move(*text)};

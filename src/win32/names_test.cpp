@@ -88,8 +88,8 @@ TEST_F(NamesTest, LengthsCountThePrefix) {
     EXPECT_EQ(created(std::string(260, 'x')), DWORD{ERROR_FILENAME_EXCED_RANGE});
     EXPECT_EQ(created("Global\\" + std::string(252, 'x')), DWORD{ERROR_SUCCESS});
     EXPECT_EQ(created("Global\\" + std::string(253, 'x')), DWORD{ERROR_FILENAME_EXCED_RANGE});
-    EXPECT_EQ(created(std::u16string(259, u'x')), DWORD{ERROR_SUCCESS});
-    EXPECT_EQ(created(std::u16string(260, u'x')), DWORD{ERROR_FILENAME_EXCED_RANGE});
+    EXPECT_EQ(created(std::u16string(260, u'x')), DWORD{ERROR_SUCCESS});
+    EXPECT_EQ(created(std::u16string(261, u'x')), DWORD{ERROR_FILENAME_EXCED_RANGE});
     EXPECT_EQ(created(std::string(40'000, 'x')), DWORD{ERROR_FILENAME_EXCED_RANGE});
 }
 

@@ -21,8 +21,9 @@ bool has_list(const SECURITY_DESCRIPTOR& descriptor) { return (descriptor.Contro
 std::optional<std::uint32_t> mode_of(const SECURITY_ATTRIBUTES* attributes) {
     if (!attributes || !attributes->lpSecurityDescriptor) return kOwnerOnly;
     const auto& descriptor = *static_cast<const SECURITY_DESCRIPTOR*>(attributes->lpSecurityDescriptor);
-    const bool names_somebody = descriptor.Owner || descriptor.Group || descriptor.Sacl || (has_list(descriptor) && descriptor.Dacl);
-    if (is_absolute(descriptor) && !names_somebody) return has_list(descriptor) ? kEverybody : kOwnerOnly;
+    // Another form is shorter, and is not looked at.
+    const auto names_somebody = [&] { return descriptor.Owner || descriptor.Group || descriptor.Sacl || (has_list(descriptor) && descriptor.Dacl); };
+    if (is_absolute(descriptor) && !names_somebody()) return has_list(descriptor) ? kEverybody : kOwnerOnly;
     SetLastError(ERROR_INVALID_SECURITY_DESCR);
     return std::nullopt;
 }

@@ -27,7 +27,7 @@ class SyncKernelObject final : public KernelObject {
     int share_descriptor() const override { return native_.share_descriptor(native_.access()).value_or(-1); }
 
     // The next owner of a mutex is told that this thread ended with it; the kernel would tell him too, but only while it is mapped.
-    void end_with_process() override {
+    void at_process_end() override {
         if constexpr (kKindOfIt == Kind::mutex)
             while (native_.unlock_abandoned()) {
             }

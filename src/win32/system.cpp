@@ -8,6 +8,7 @@
 #include <optional>
 #include <sched.h>
 #include <string>
+#include <sys/auxv.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -78,9 +79,15 @@ std::optional<std::string> program_path() {
     }
 }
 
+// The program's is the address where it begins; there are no others.
+HMODULE module_handle(bool is_program) {
+    if (!is_program) SetLastError(ERROR_MOD_NOT_FOUND);
+    return is_program ? reinterpret_cast<HMODULE>(getauxval(AT_PHDR) / page_size_bytes() * page_size_bytes()) : nullptr;
+}
+
 template <typename T>
 DWORD give_program_path(HMODULE module, T* out, DWORD count) {
-    if (module) {
+    if (module && module != module_handle(true)) {
         SetLastError(ERROR_MOD_NOT_FOUND);
         return 0;
     }
@@ -198,6 +205,8 @@ void GetSystemInfo(LPSYSTEM_INFO out) {
 
 void GetNativeSystemInfo(LPSYSTEM_INFO out) { GetSystemInfo(out); }
 
+HMODULE GetModuleHandleA(LPCSTR name) { return module_handle(!name); }
+HMODULE GetModuleHandleW(LPCWSTR name) { return module_handle(!name); }
 DWORD GetModuleFileNameA(HMODULE module, LPSTR out, DWORD count) { return give_program_path(module, out, count); }
 DWORD GetModuleFileNameW(HMODULE module, LPWSTR out, DWORD count) { return give_program_path(module, out, count); }
 

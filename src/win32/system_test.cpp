@@ -84,6 +84,18 @@ TEST(Win32System, ModuleFileName) {
     EXPECT_EQ(GetLastError(), DWORD{ERROR_MOD_NOT_FOUND});
 }
 
+TEST(Win32System, ModuleHandle) {
+    const HMODULE program = GetModuleHandleA(nullptr);
+    ASSERT_NE(program, nullptr);
+    EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(program), 4), "\x7f" "ELF");
+    EXPECT_EQ(GetModuleHandleW(nullptr), program);
+    std::array<char, 4096> out;
+    EXPECT_GT(GetModuleFileNameA(program, out.data(), 4096), 0u);
+    SetLastError(kPoison);
+    EXPECT_EQ(GetModuleHandleW(u"kernel32.dll"), nullptr);
+    EXPECT_EQ(GetLastError(), DWORD{ERROR_MOD_NOT_FOUND});
+}
+
 TEST(Win32System, CommandLine) {
     const std::string narrow = GetCommandLineA();
     const std::u16string wide = GetCommandLineW();

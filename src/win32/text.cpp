@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <locale.h>
+#include <mutex>
+#include <set>
 #include <utility>
 #include <wctype.h>
 
@@ -45,6 +47,29 @@ char32_t lower(char32_t code_point) {
     static const locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
     if (code_point < 0x80 || !locale) return code_point >= 'A' && code_point <= 'Z' ? code_point + ('a' - 'A') : code_point;
     return static_cast<char32_t>(towlower_l(static_cast<wint_t>(code_point), locale));
+}
+
+// The same for upper case.
+char32_t upper(char32_t code_point) {
+    static const locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    if (code_point < 0x80 || !locale) return code_point >= 'a' && code_point <= 'z' ? code_point - ('a' - 'A') : code_point;
+    return static_cast<char32_t>(towupper_l(static_cast<wint_t>(code_point), locale));
+}
+
+// Units that stand alone, and stay one unit.
+template <typename Change>
+WCHAR* change_units(WCHAR* text, Change change) {
+    for (WCHAR* at = text; *at != 0; ++at)
+        if (const char32_t changed = change(*at); changed < 0x10000) *at = static_cast<WCHAR>(changed);
+    return text;
+}
+
+// ASCII only: other characters could become longer.
+template <typename Change>
+char* change_ascii(char* text, Change change) {
+    for (char* at = text; *at != 0; ++at)
+        if (static_cast<unsigned char>(*at) < 0x80) *at = static_cast<char>(change(static_cast<char32_t>(*at)));
+    return text;
 }
 
 template <typename T>
@@ -395,6 +420,11 @@ WCHAR* comap_wcstok_s(WCHAR* text, const WCHAR* delimiters, WCHAR** rest) {
     return token == end ? nullptr : token;
 }
 
+char* comap_tcsupr(char* text) { return change_ascii(text, upper); }
+char* comap_tcslwr(char* text) { return change_ascii(text, lower); }
+WCHAR* comap_wcsupr(WCHAR* text) { return change_units(text, upper); }
+WCHAR* comap_wcslwr(WCHAR* text) { return change_units(text, lower); }
+
 WCHAR* comap_wcsdup(const WCHAR* text) {
     auto* const copy = static_cast<WCHAR*>(std::malloc((length_of(text) + 1) * sizeof(WCHAR)));
     return copy ? copy_whole(copy, text) : nullptr;
@@ -457,6 +487,19 @@ FILE* comap_wfopen(const WCHAR* path, const WCHAR* mode) {
     }
     return std::fopen(path_utf8->c_str(), utf8_mended(mode).c_str());
 }
+
+// Each value stays, for whoever still has it.
+WCHAR* comap_wgetenv(const WCHAR* name) {
+    const std::optional<std::string> name_utf8 = utf8(name);
+    const char* const value = name_utf8 ? std::getenv(name_utf8->c_str()) : nullptr;
+    if (!value) return nullptr;
+    static auto* const mutex = new std::mutex;
+    static auto* const values = new std::set<std::u16string>;
+    const std::lock_guard guard(*mutex);
+    return const_cast<WCHAR*>(values->insert(utf16(value)).first->c_str());
+}
+
+int comap_wsystem(const WCHAR* command) { return std::system(command ? utf8_mended(command).c_str() : nullptr); }
 
 #define COMAP_CHECKED_COPIES(prefix, T)                                                                                   \
     errno_t prefix##cscpy_s(T* out, size_t count, const T* text) { return copy_checked(out, count, 0, text, kWhole); }   \

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #define UNICODE  // the wide functions of tchar.h
 #include <tchar.h>
+#include <sys/wait.h>
 #include <windows.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -195,6 +197,33 @@ TEST(Win32Text, WideStrings) {
     WCHAR* const copy = _tcsdup(u"copy");
     EXPECT_EQ(_tcscmp(copy, u"copy"), 0);
     std::free(copy);
+}
+
+TEST(Win32Text, CaseChangesInPlace) {
+    std::u16string wide_text = u"a\u00e4\u0436Z\U0001d11e1";
+    EXPECT_EQ(_tcsupr(wide_text.data()), wide_text.data());
+    EXPECT_EQ(wide_text, u"A\u00c4\u0416Z\U0001d11e1");
+    EXPECT_EQ(_tcslwr(wide_text.data()), wide_text.data());
+    EXPECT_EQ(wide_text, u"a\u00e4\u0436z\U0001d11e1");
+    std::string narrow_text = "aZ\xc3\xa4[{1";
+    EXPECT_EQ(comap_tcsupr(narrow_text.data()), narrow_text.data());
+    EXPECT_EQ(narrow_text, "AZ\xc3\xa4[{1");
+    EXPECT_EQ(comap_tcslwr(narrow_text.data()), narrow_text.data());
+    EXPECT_EQ(narrow_text, "az\xc3\xa4[{1");
+}
+
+TEST(Win32Text, EnvironmentAndCommands) {
+    ASSERT_EQ(::setenv("COMAP_TEST_\u00e4", "first \u20ac", 1), 0);
+    const WCHAR* const first = _tgetenv(u"COMAP_TEST_\u00e4");
+    ASSERT_NE(first, nullptr);
+    ASSERT_EQ(::setenv("COMAP_TEST_\u00e4", "", 1), 0);
+    EXPECT_EQ(std::u16string_view(_tgetenv(u"COMAP_TEST_\u00e4")), u"");
+    EXPECT_EQ(std::u16string_view(first), u"first \u20ac");
+    ::unsetenv("COMAP_TEST_\u00e4");
+    EXPECT_EQ(_tgetenv(u"COMAP_TEST_\u00e4"), nullptr);
+    EXPECT_EQ(_tgetenv(u"\xd800"), nullptr);
+    EXPECT_EQ(WEXITSTATUS(_tsystem(u"test \u00e4 = '\u00e4' && exit 3")), 3);
+    EXPECT_NE(_tsystem(nullptr), 0);
 }
 
 TEST(Win32Text, WideNumbers) {

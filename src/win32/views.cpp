@@ -246,8 +246,14 @@ MEMORY_BASIC_INFORMATION describe(const Mapped& mapped, std::uintptr_t page) {
     return out;
 }
 
-// Run by run, since protections of its pages may have been changed since it was mapped.
+// REQUIRES: the views' mutex.
 void map_anew(const View& view, int descriptor) {
+    if (!view.is_reprotected) {
+        ::mmap(reinterpret_cast<void*>(view.base), view.size_bytes, kernel_protection(view.protection), MAP_SHARED | MAP_FIXED, descriptor,
+               static_cast<off_t>(view.offset_bytes));
+        return;
+    }
+    // Run by run.
     for (std::uintptr_t at = view.base; at < view.end();) {
         const Mapped run = mapped_around(at).value_or(Mapped{});
         const std::uintptr_t end = std::min(run.end, view.end());
@@ -297,8 +303,8 @@ std::optional<MEMORY_BASIC_INFORMATION> describe(std::uintptr_t page) {
 
 }  // namespace
 
-std::uint64_t page_size_bytes() {
-    static const auto size = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+std::size_t page_size_bytes() {
+    static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     return size;
 }
 
@@ -316,6 +322,18 @@ void* map_view(const ViewRequest& request) {
     if (mapped == MAP_FAILED) return fail_null(code_of_mapping(errno, request.address));
     known.all[number(mapped)] = {number(mapped), request.size_bytes, request.protection, request.offset_bytes, request.holder};
     return mapped;
+}
+
+bool protect_pages(const View& view, std::uintptr_t begin, std::size_t size_bytes, int kernel_protection) {
+    Views& known = views();
+    const std::lock_guard guard(known.mutex);
+    const auto at = known.all.find(view.base);
+    if (at == known.all.end()) {
+        errno = ENOMEM;
+        return false;
+    }
+    at->second.is_reprotected = true;
+    return ::mprotect(reinterpret_cast<void*>(begin), size_bytes, kernel_protection) == 0;
 }
 
 void release_views(const void* holder, const std::function<int()>& open) {

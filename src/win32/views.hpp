@@ -11,9 +11,9 @@
 
 namespace comap::win32 {
 
-inline constexpr std::uint64_t kGranularityBytes = 64 * 1024;
+inline constexpr std::size_t kGranularityBytes = 64 * 1024;
 
-std::uint64_t page_size_bytes();
+std::size_t page_size_bytes();
 
 // Up to the next page; 0 if there is no such number.
 std::uint64_t rounded_to_pages(std::uint64_t size_bytes);
@@ -27,6 +27,7 @@ struct View {
     DWORD protection = 0;        // as it was mapped: PAGE_...
     std::uint64_t offset_bytes = 0;  // in the file
     const void* holder = nullptr;    // whom the mapping keeps from ending; NULL: nobody
+    bool is_reprotected = false;     // pages of it may have another protection by now
     std::uintptr_t end() const { return base + size_bytes; }
 };
 
@@ -48,6 +49,9 @@ void* map_view(const ViewRequest& request);
 // nothing. They are of shared memory, so nobody who uses one meanwhile notices. open() is not called if there are none. Where it
 // gives -1, or the kernel has no room, they go on holding until they are unmapped.
 void release_views(const void* holder, const std::function<int()>& open);
+
+// mprotect on pages of that view; false and errno.
+bool protect_pages(const View& view, std::uintptr_t begin, std::size_t size_bytes, int kernel_protection);
 
 // The view in which that address lies.
 std::optional<View> find_view(const void* address);

@@ -36,28 +36,18 @@ DWORD waitable_of(const Found& found, std::optional<Waitable>& waitable) {
     if (!found) return ERROR_INVALID_HANDLE;
     if ((found.info.access & SYNCHRONIZE) == 0) return ERROR_ACCESS_DENIED;
     waitable = found.object->waitable();
-    return waitable ? ERROR_SUCCESS : ERROR_ACCESS_DENIED;
+    if (waitable) return ERROR_SUCCESS;
+    const bool can_be_waited_for = found.object->kind() == Kind::thread || found.object->kind() == Kind::process;  // but its event could not be made
+    return can_be_waited_for ? ERROR_NO_SYSTEM_RESOURCES : ERROR_ACCESS_DENIED;
 }
 
-// `wait(deadline)`, again as long as signals end it that are not to end this thread.
+// `wait(deadline)`, again as long as signals end it.
 template <typename Wait>
 auto without_signals(const Wait& wait, Deadline deadline) {
     for (;;) {
         auto waited = wait(deadline);
-        if (!waited || waited->end != Acquired::interrupted || process_ends_elsewhere()) return waited;
+        if (!waited || waited->end != Acquired::interrupted) return waited;
     }
-}
-
-// What `wait()` gives, which looks up what it waits for and lets go of it.
-template <typename Wait>
-DWORD sleeping(const Wait& wait) {
-    DWORD end = WAIT_FAILED;
-    {
-        const SleepScope scope;
-        end = wait();
-    }
-    stay_if_process_ends();
-    return end;
 }
 
 // How an attempt ended, or WAIT_FAILED.
@@ -88,7 +78,7 @@ DWORD wait_without_blocking(HANDLE handle) {
 }
 
 [[gnu::noinline]] DWORD wait_slowly(HANDLE handle, DWORD milliseconds) {
-    return sleeping([&] { return wait_for(find_object(handle), deadline_after(milliseconds)); });
+    return wait_for(find_object(handle), deadline_after(milliseconds));
 }
 
 // The objects of a list, kept while they are waited for.
@@ -117,16 +107,6 @@ DWORD wait_for_several(std::span<const HANDLE> handles, bool for_all, Deadline d
     const Result<Waited> waited = without_signals(wait, deadline);
     if (!waited) return wait_failed(win32_code(waited.error()));
     return end_of_wait(waited->end, for_all ? 0 : waited->index);
-}
-
-DWORD signal_and_wait(HANDLE signalled, HANDLE waited_for, DWORD milliseconds) {
-    const Found to_signal = find_handle(signalled);
-    const Found to_wait_on = find_object(waited_for);
-    if (!to_signal) return wait_failed(ERROR_INVALID_HANDLE);
-    std::optional<Waitable> waitable;
-    if (const DWORD code = waitable_of(to_wait_on, waitable); code != ERROR_SUCCESS) return wait_failed(code);
-    if (const DWORD code = signal(*to_signal.object, to_signal.info.access); code != ERROR_SUCCESS) return wait_failed(code);
-    return wait_for(to_wait_on, deadline_after(milliseconds));
 }
 
 }  // namespace
@@ -168,7 +148,7 @@ DWORD WINAPI WaitForSingleObjectEx(HANDLE hHandle, DWORD dwMilliseconds, BOOL) {
 
 DWORD WINAPI WaitForMultipleObjects(DWORD nCount, const HANDLE* lpHandles, BOOL bWaitAll, DWORD dwMilliseconds) {
     if (nCount == 0 || nCount > MAXIMUM_WAIT_OBJECTS || !lpHandles) return wait_failed(ERROR_INVALID_PARAMETER);
-    return sleeping([&] { return wait_for_several(std::span(lpHandles, nCount), bWaitAll != FALSE, deadline_after(dwMilliseconds)); });
+    return wait_for_several(std::span(lpHandles, nCount), bWaitAll != FALSE, deadline_after(dwMilliseconds));
 }
 
 DWORD WINAPI WaitForMultipleObjectsEx(DWORD nCount, const HANDLE* lpHandles, BOOL bWaitAll, DWORD dwMilliseconds, BOOL) {
@@ -176,7 +156,13 @@ DWORD WINAPI WaitForMultipleObjectsEx(DWORD nCount, const HANDLE* lpHandles, BOO
 }
 
 DWORD WINAPI SignalObjectAndWait(HANDLE hObjectToSignal, HANDLE hObjectToWaitOn, DWORD dwMilliseconds, BOOL) {
-    return sleeping([&] { return signal_and_wait(hObjectToSignal, hObjectToWaitOn, dwMilliseconds); });
+    const Found to_signal = find_handle(hObjectToSignal);
+    const Found to_wait_on = find_object(hObjectToWaitOn);
+    if (!to_signal) return wait_failed(ERROR_INVALID_HANDLE);
+    std::optional<comap::Waitable> waitable;
+    if (const DWORD code = waitable_of(to_wait_on, waitable); code != ERROR_SUCCESS) return wait_failed(code);
+    if (const DWORD code = signal(*to_signal.object, to_signal.info.access); code != ERROR_SUCCESS) return wait_failed(code);
+    return wait_for(to_wait_on, deadline_after(dwMilliseconds));
 }
 
 }  // extern "C"

@@ -81,6 +81,14 @@ WINBASEAPI int comap_wfputs(const WCHAR* text, FILE* file);
 WINBASEAPI int comap_wputs(const WCHAR* text);
 WINBASEAPI int comap_wputchar(WCHAR unit);
 WINBASEAPI FILE* comap_wfopen(const WCHAR* path, const WCHAR* mode);
+WINBASEAPI WCHAR* comap_wgetenv(const WCHAR* name);
+WINBASEAPI int comap_wsystem(const WCHAR* command);
+
+/* In place; of char only ASCII, since other characters could become longer. */
+WINBASEAPI char* comap_tcsupr(char* text);
+WINBASEAPI char* comap_tcslwr(char* text);
+WINBASEAPI WCHAR* comap_wcsupr(WCHAR* text);
+WINBASEAPI WCHAR* comap_wcslwr(WCHAR* text);
 
 /* Calls `wide_main` with the arguments and the environment as UTF-16. */
 WINBASEAPI int comap_run_wide_main(int count, char** arguments, int (*wide_main)(int, WCHAR**, WCHAR**));
@@ -121,6 +129,8 @@ COMAP_WIN32_END
 #define _putts comap_wputs
 #define _puttchar comap_wputchar
 #define _tfopen comap_wfopen
+#define _tgetenv comap_wgetenv
+#define _tsystem comap_wsystem
 #define _istalpha iswalpha
 #define _istdigit iswdigit
 #define _istalnum iswalnum
@@ -176,6 +186,8 @@ COMAP_WIN32_END
 #define _putts puts
 #define _puttchar putchar
 #define _tfopen fopen
+#define _tgetenv getenv
+#define _tsystem system
 #define _istalpha isalpha
 #define _istdigit isdigit
 #define _istalnum isalnum
@@ -204,6 +216,8 @@ COMAP_WIN32_END
 #define _vsntprintf COMAP_WIN32_T(vsnprintf)
 #define _vstprintf_s COMAP_WIN32_T(vsprintf_s)
 #define _vsntprintf_s COMAP_WIN32_T(vsnprintf_s)
+#define _tcsupr COMAP_WIN32_T(csupr)
+#define _tcslwr COMAP_WIN32_T(cslwr)
 #define _tcscpy_s COMAP_WIN32_T(cscpy_s)
 #define _tcsncpy_s COMAP_WIN32_T(csncpy_s)
 #define _tcscat_s COMAP_WIN32_T(cscat_s)

@@ -224,6 +224,8 @@ WINBASEAPI DWORD WINAPI GetTempPathW(DWORD nBufferLength, LPWSTR lpBuffer);
 WINBASEAPI UINT WINAPI GetTempFileNameA(LPCSTR lpPathName, LPCSTR lpPrefixString, UINT uUnique, LPSTR lpTempFileName);
 WINBASEAPI UINT WINAPI GetTempFileNameW(LPCWSTR lpPathName, LPCWSTR lpPrefixString, UINT uUnique, LPWSTR lpTempFileName);
 WINBASEAPI HANDLE WINAPI GetStdHandle(DWORD nStdHandle);
+WINBASEAPI BOOL WINAPI WriteConsoleA(HANDLE hConsoleOutput, const VOID* lpBuffer, DWORD nNumberOfCharsToWrite, LPDWORD lpNumberOfCharsWritten, LPVOID lpReserved);
+WINBASEAPI BOOL WINAPI WriteConsoleW(HANDLE hConsoleOutput, const VOID* lpBuffer, DWORD nNumberOfCharsToWrite, LPDWORD lpNumberOfCharsWritten, LPVOID lpReserved);
 
 /* Threads. */
 #define CREATE_SUSPENDED 0x00000004u
@@ -299,6 +301,8 @@ WINBASEAPI HANDLE WINAPI OpenProcess(DWORD dwDesiredAccess, BOOL bInheritHandle,
 WINBASEAPI HANDLE WINAPI GetCurrentProcess(void);
 WINBASEAPI DWORD WINAPI GetCurrentProcessId(void);
 WINBASEAPI DWORD WINAPI GetProcessId(HANDLE Process);
+WINBASEAPI HMODULE WINAPI GetModuleHandleA(LPCSTR lpModuleName);
+WINBASEAPI HMODULE WINAPI GetModuleHandleW(LPCWSTR lpModuleName);
 WINBASEAPI DWORD WINAPI GetModuleFileNameA(HMODULE hModule, LPSTR lpFilename, DWORD nSize);
 WINBASEAPI DWORD WINAPI GetModuleFileNameW(HMODULE hModule, LPWSTR lpFilename, DWORD nSize);
 WINBASEAPI LPSTR WINAPI GetCommandLineA(void);
@@ -399,11 +403,13 @@ COMAP_WIN32_END
 #define OpenSemaphore COMAP_WIN32_AW(OpenSemaphore)
 #define CreateFile COMAP_WIN32_AW(CreateFile)
 #define DeleteFile COMAP_WIN32_AW(DeleteFile)
+#define WriteConsole COMAP_WIN32_AW(WriteConsole)
 #define GetTempPath COMAP_WIN32_AW(GetTempPath)
 #define GetTempFileName COMAP_WIN32_AW(GetTempFileName)
 #define STARTUPINFO COMAP_WIN32_AW(STARTUPINFO)
 #define LPSTARTUPINFO COMAP_WIN32_AW(LPSTARTUPINFO)
 #define CreateProcess COMAP_WIN32_AW(CreateProcess)
+#define GetModuleHandle COMAP_WIN32_AW(GetModuleHandle)
 #define GetModuleFileName COMAP_WIN32_AW(GetModuleFileName)
 #define GetCommandLine COMAP_WIN32_AW(GetCommandLine)
 #define lstrcpy COMAP_WIN32_AW(lstrcpy)

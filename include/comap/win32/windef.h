@@ -179,6 +179,10 @@ typedef INT_PTR(WINAPI* FARPROC)(void);
 #ifndef TRUE
 #define TRUE 1
 #endif
+#define ARRAYSIZE(array) (sizeof(array) / sizeof((array)[0]))
+#ifndef _countof
+#define _countof(array) ARRAYSIZE(array)
+#endif
 #define MAX_PATH 260
 #define _MAX_PATH 260
 
