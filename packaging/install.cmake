@@ -12,6 +12,7 @@ install(TARGETS comap comap_static comap_win32 EXPORT comap-targets
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/comap DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES pascal/windows.pas DESTINATION ${CMAKE_INSTALL_DATADIR}/comap/pascal)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # CMake: find_package(comap) gives comap::comap, comap::static and comap::win32.

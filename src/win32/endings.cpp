@@ -11,7 +11,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "win32/errors.hpp"
@@ -63,14 +66,17 @@ std::size_t thread_count() {
     return ::stat("/proc/self/task", &tasks) == 0 && tasks.st_nlink >= 2 ? tasks.st_nlink - 2 : 0;
 }
 
-// A process whose first thread has called ExitThread ends with the last of the others; the C library waits for ours too.
+// A process whose first thread has called ExitThread or pthread_exit ends with the last of the others; the C library waits for
+// ours too.
 void end_process_with_last_thread(const std::vector<std::shared_ptr<EndingObject>>& ended) {
     Watcher& all = watcher();
+    const auto first_thread = static_cast<DWORD>(::getpid());
     for (const auto& one : ended) {
         if (one->kind() != Kind::thread) continue;
         all.last_code = one->exit_code();
-        if (one->id() == static_cast<DWORD>(::getpid())) all.first_thread_has_ended = true;
+        if (one->id() == first_thread) all.first_thread_has_ended = true;
     }
+    if (!ended.empty() && is_zombie(first_thread)) all.first_thread_has_ended = true;  // it may have no object that would tell
     constexpr std::size_t kWatcherAndFirst = 2;  // the first thread is counted until the process ends
     if (!all.first_thread_has_ended || thread_count() != kWatcherAndFirst) return;
     // The last one may have told that it ends, and ended, after we looked.
@@ -192,6 +198,13 @@ std::shared_ptr<EndingObject> find_watched(Kind kind, DWORD id) {
 bool is_last_thread() {
     const std::lock_guard guard(watcher().mutex);
     return thread_count() == (watcher().is_running ? 2 : 1);
+}
+
+bool is_zombie(DWORD thread) {
+    const std::string path = "/proc/self/task/" + std::to_string(thread) + "/stat";
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
+    char state = 0;
+    return file && std::fscanf(file.get(), "%*[^)]) %c", &state) == 1 && (state == 'Z' || state == 'X');
 }
 
 std::shared_ptr<EndingObject> find_ending(HANDLE handle, Kind kind, DWORD any_right) {

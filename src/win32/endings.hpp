@@ -50,6 +50,9 @@ std::shared_ptr<EndingObject> find_watched(Kind kind, DWORD id);
 // Whether the calling thread is the last of this process, but for the watching thread.
 bool is_last_thread();
 
+// Whether that thread of this process has ended and stays as a zombie, as the first one does when it ends before the others.
+bool is_zombie(DWORD thread);
+
 // As find_as, of threads and processes: also by the pseudo handles, and any one of the rights is enough.
 std::shared_ptr<EndingObject> find_ending(HANDLE handle, Kind kind, DWORD any_right);
 

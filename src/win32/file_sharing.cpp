@@ -2,7 +2,10 @@
 #include "win32/file_sharing.hpp"
 
 #include <fcntl.h>
-#include <sched.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdint>
 
 namespace comap::win32 {
 namespace {
@@ -40,6 +43,20 @@ void lock_each(int descriptor, off_t first, DWORD bits) {
         if (bits & (1u << bit)) set_lock(descriptor, F_RDLCK, first + bit);
 }
 
+constexpr int kAttempts = 8;
+
+// For a random time, so that nobody keeps in step with another; on average twice as long as the time before.
+void back_off(int attempt) {
+    constexpr std::uint64_t kSpread = 0x9e37'79b9'7f4a'7c15;
+    constexpr int kShortestBits = 12;  // of nanoseconds: up to 8 us, in the end up to half a millisecond
+    struct timespec now = {};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    const std::uint64_t random = (static_cast<std::uint64_t>(now.tv_nsec) ^ static_cast<std::uint64_t>(::gettid()) << 32) * kSpread;
+    const int bits = kShortestBits + attempt;
+    const struct timespec nap = {0, static_cast<long>(random >> (64 - bits))};
+    ::nanosleep(&nap, nullptr);
+}
+
 }  // namespace
 
 DWORD uses_of(DWORD rights) {
@@ -53,12 +70,12 @@ DWORD uses_of(DWORD rights) {
 bool begin_sharing(int descriptor, DWORD uses, DWORD share) {
     if (uses == 0) return true;
     const DWORD denies = kAllShares & ~share;
-    for (int attempt = 0; attempt < 16; ++attempt) {  // two who come at one moment may both go back: one is soon the first
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {  // two who come at one moment may both go back: one is soon the first
+        if (attempt > 0) back_off(attempt);
         lock_each(descriptor, kUsed, uses);
         lock_each(descriptor, kDenied, denies);
         if (!any_locked_by_others(descriptor, kDenied, uses) && !any_locked_by_others(descriptor, kUsed, denies)) return true;
         set_lock(descriptor, F_UNLCK, kUsed, 6);
-        ::sched_yield();
     }
     return false;
 }

@@ -184,7 +184,7 @@ TEST_F(Files, AreOpenedByOneOfManyWhoWantThemAlone) {
 
 // In step, as far as that can be had.
 TEST_F(Files, AreOpenedByOneOfTwoWhoComeAtOneMoment) {
-    constexpr int kRounds = 3000;
+    constexpr int kRounds = 600;
     std::atomic<int> arrived_count{0};
     std::atomic<int> opened_count{0};
     std::atomic<int> unopened_round_count{0};

@@ -47,6 +47,10 @@ struct Row {
 };
 static_assert(sizeof(Header) == 24 && offsetof(Header, left) == 16 && sizeof(Row) == 24 && offsetof(Row, descriptor) == 16);
 
+// Anybody may have written the count.
+constexpr std::size_t kRowsMax = std::size_t{1} << 20;
+static_assert(kRowsMax <= kHandlePageRows * kHandlePagesMax);
+
 // Of this process; -1: none.
 int own_record = -1;
 int own_process_id = 0;
@@ -95,7 +99,7 @@ int record_named_by(std::string_view text, std::size_t& size_bytes) {
 std::vector<Row> read_rows(int record, std::size_t size_bytes) {
     Header header;
     if (::pread(record, &header, sizeof header, 0) != ssize_t{sizeof header} || header.magic != kMagic) return {};
-    if (header.row_count > size_bytes / sizeof(Row) || sizeof header + header.row_count * sizeof(Row) != size_bytes) return {};
+    if (header.row_count > kRowsMax || sizeof header + header.row_count * sizeof(Row) != size_bytes) return {};
     std::vector<Row> rows(header.row_count);
     const std::size_t rows_bytes = size_bytes - sizeof header;
     if (::pread(record, rows.data(), rows_bytes, sizeof header) != static_cast<ssize_t>(rows_bytes)) return {};
@@ -143,6 +147,10 @@ std::optional<Birth> Birth::make(bool inherits_handles, int& error) {
     Birth birth;
     Header header = {kMagic, 0, 0, {}};
     std::string rows = birth.rows(inherits_handles);
+    if (rows.size() / sizeof(Row) > kRowsMax) {
+        error = ENOMEM;
+        return std::nullopt;
+    }
     header.row_count = static_cast<std::uint32_t>(rows.size() / sizeof(Row));
     std::string bytes;
     append(bytes, header);

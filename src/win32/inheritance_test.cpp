@@ -109,6 +109,34 @@ TEST_F(Inheritance, KeepsTheAccessOfEachHandle) {
     CloseHandle(reading);
 }
 
+const Role expect_ended("expect_ended", [](const Arguments& arguments) -> int {
+    const HANDLE process = handle_of(arguments.at(0));
+    if (WaitForSingleObject(process, 0) != WAIT_OBJECT_0) return 1;
+    DWORD code = 0;
+    if (!GetExitCodeProcess(process, &code) || code == STILL_ACTIVE) return 2;
+    if (TerminateProcess(process, 1) || GetLastError() != DWORD{ERROR_ACCESS_DENIED}) return 3;
+    return 0;
+});
+
+TEST_F(Inheritance, PassesOnProcessesThatHaveEnded) {
+    const Child ended("sh -c \"exit 3\"");
+    EXPECT_EQ(ended.wait_for_code(), 3u);  // and was reaped
+    EXPECT_TRUE(SetHandleInformation(ended.process(), HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT));
+    EXPECT_EQ(Child(role_command("expect_ended", {text_of(ended.process())}), {.inherits = TRUE}).wait_for_code(), 0u);
+}
+
+// The number may be another's by then.
+TEST_F(Inheritance, PassesOnNoProcessThatIsKnownByItsNumberAlone) {
+    if (kHasThreadSanitizer) GTEST_SKIP();
+    const HANDLE self = OpenProcess(PROCESS_ALL_ACCESS, TRUE, GetCurrentProcessId());
+    const pid_t child = ::fork();  // for which that is another process
+    if (child == 0) ::_exit(static_cast<int>(Child(role_command("expect_no_handles", {text_of(self)}), {.inherits = TRUE}).wait_for_code()));
+    int status = -1;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    CloseHandle(self);
+}
+
 // The child starts one of its own; both are told by the same event.
 const Role pass_on("pass_on", [](const Arguments& arguments) {
     const std::string depth = arguments.at(1);
@@ -146,11 +174,14 @@ struct Row {
 
 class Forged {
   public:
-    Forged(std::uint64_t magic, std::uint32_t row_count, const std::vector<Row>& rows, bool is_sealed) {
+    Forged(std::uint64_t magic, std::uint32_t row_count, const std::vector<Row>& rows, bool is_sealed, off_t size_bytes = 0) {
         descriptor_ = ::memfd_create("forged", MFD_ALLOW_SEALING);  // not close-on-exec
         const std::array<std::uint32_t, 4> rest = {row_count, 0, 0, 0};
         EXPECT_EQ(::write(descriptor_, &magic, 8) + ::write(descriptor_, rest.data(), 16), 24);
         EXPECT_EQ(::write(descriptor_, rows.data(), rows.size() * sizeof(Row)), static_cast<ssize_t>(rows.size() * sizeof(Row)));
+        if (size_bytes != 0) {
+            EXPECT_EQ(::ftruncate(descriptor_, size_bytes), 0);
+        }
         if (is_sealed) ::fcntl(descriptor_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
     }
     ~Forged() { ::close(descriptor_); }
@@ -192,6 +223,8 @@ TEST_F(Inheritance, BelievesNoForgedRecord) {
     EXPECT_EQ(run_with(Forged(kMagic, 2, {null_device}, true).variable()), 0);
     EXPECT_EQ(run_with(Forged(kMagic, 0, {null_device}, true).variable()), 0);
     EXPECT_EQ(run_with(Forged(kMagic, 0xffffffff, {null_device}, true).variable()), 0);
+    for (const std::uint32_t row_count : {0xffffffffu, (1u << 20) + 1})  // all there, but more than memory or handles
+        EXPECT_EQ(run_with(Forged(kMagic, row_count, {null_device}, true, 24 + off_t{row_count} * off_t{sizeof(Row)}).variable()), 0);
     std::vector<Row> rows;
     for (const std::uint32_t kind : {0u, 1u, 2u, 3u, 5u, 6u, 7u, 0xffffffffu}) rows.push_back({4, kind, 0x1fffff, event, 1});  // of no such kind
     for (const std::int32_t descriptor : {-1, 0, 1, 2, 1000, INT32_MAX, INT32_MIN}) rows.push_back({8, 4, 0x1fffff, descriptor, 0});  // not open, or the program's

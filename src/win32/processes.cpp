@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -109,6 +110,13 @@ std::vector<std::string> own_environment() {
     return all;
 }
 
+// Windows completes the name of a program before it looks at the child's directory.
+std::string completed(const std::string& path) {
+    std::error_code error;
+    const std::filesystem::path whole = std::filesystem::absolute(path, error);
+    return error ? path : whole.string();
+}
+
 bool is_directory(const std::string& path) {
     struct stat found;
     return ::stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
@@ -143,7 +151,8 @@ int spawn(const std::string& program, const Creation& wanted, Child& child) {
     auto arguments = wanted.command_line ? split_command_line(*wanted.command_line) : std::vector{*wanted.application};
     auto environment = wanted.environment ? *wanted.environment : own_environment();
     environment.insert(environment.begin(), birth->variable());
-    error = ::posix_spawn(&child.id, program.c_str(), actions.get(), nullptr, pointers_to(arguments).data(), pointers_to(environment).data());
+    const std::string path = wanted.directory ? completed(program) : program;
+    error = ::posix_spawn(&child.id, path.c_str(), actions.get(), nullptr, pointers_to(arguments).data(), pointers_to(environment).data());
     if (error == 0) child.record = birth->release_record();
     return error;
 }
@@ -164,6 +173,7 @@ BOOL create_process(Creation& wanted, const SECURITY_ATTRIBUTES* of_process, con
     if (!program) return FALSE;
     if (wanted.directory) wanted.directory = native_path(wanted.directory->c_str());
     if (wanted.directory && !is_directory(*wanted.directory)) return fail(ERROR_DIRECTORY);
+    (void)current_thread_object();  // this process may end with the calling thread
     if (!start_watching()) return fail(ERROR_NOT_ENOUGH_MEMORY);
     Child child;
     if (const int error = spawn(*program, wanted, child)) return fail(path_code(error, *program));
@@ -226,6 +236,8 @@ std::shared_ptr<EndingObject> process_with_rights(HANDLE handle) {
 
 std::shared_ptr<ProcessObject> watched_process(DWORD id, int descriptor) {
     auto made = std::make_shared<ProcessObject>(id, descriptor, -1);
+    if (made->exit_code() != STILL_ACTIVE) return made;
+    (void)current_thread_object();  // this process may end with the calling thread
     watch(made);
     return made;
 }
@@ -241,7 +253,8 @@ ProcessObject::~ProcessObject() {
 }
 
 int ProcessObject::share_descriptor() const {
-    return descriptor_ >= 0 ? ::fcntl(descriptor_, F_DUPFD_CLOEXEC, kFirstFree) : open_process(id());
+    if (descriptor_ >= 0) return ::fcntl(descriptor_, F_DUPFD_CLOEXEC, kFirstFree);
+    return id() == own_process() ? open_process(id()) : -1;  // the number of one that has ended may be another's
 }
 
 bool ProcessObject::terminate(DWORD exit_code) {
@@ -298,8 +311,10 @@ std::shared_ptr<KernelObject> process_from_descriptor(int descriptor) {
     int id = 0;
     while (file && std::fgets(line.data(), line.size(), file.get()))
         if (std::sscanf(line.data(), "Pid: %d", &id) == 1) break;
-    const int own = id > 0 ? ::fcntl(descriptor, F_DUPFD_CLOEXEC, kFirstFree) : -1;
-    return own < 0 ? nullptr : watched_process(static_cast<DWORD>(id), own);
+    constexpr int kEnded = -1;  // and was waited for: nobody can tell its number any more
+    if (id <= 0 && id != kEnded) return nullptr;
+    const int own = ::fcntl(descriptor, F_DUPFD_CLOEXEC, kFirstFree);
+    return own < 0 ? nullptr : watched_process(id == kEnded ? 0 : static_cast<DWORD>(id), own);
 }
 
 }  // namespace comap::win32
@@ -351,7 +366,7 @@ HANDLE OpenProcess(DWORD access, BOOL is_inherited, DWORD id) {
     std::shared_ptr<KernelObject> process = find_watched(Kind::process, id);
     if (process) return insert_handle(std::move(process), info);
     const int descriptor = open_process(id);
-    if (descriptor < 0) return fail_null(win32_code_of_errno(errno));
+    if (descriptor < 0) return fail_null(errno == ENOENT ? DWORD{ERROR_INVALID_PARAMETER} : win32_code_of_errno(errno));  // ENOENT: a thread's number
     return insert_handle(watched_process(id, descriptor), info);
 }
 

@@ -42,8 +42,8 @@ class ProcessObject final : public EndingObject {
 
 std::shared_ptr<KernelObject> current_process_object();
 
-// For children that inherit a handle: the process behind a descriptor of share_descriptor(), which stays the caller's. Nothing if
-// there is none.
+// For children that inherit a handle: the process behind a descriptor of share_descriptor(), which stays the caller's; its number
+// is 0 if it has ended and was waited for. Nothing if there is none.
 std::shared_ptr<KernelObject> process_from_descriptor(int descriptor);
 
 }  // namespace comap::win32

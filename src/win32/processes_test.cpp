@@ -101,6 +101,26 @@ TEST_F(Processes, AreFoundAsOnWindows) {
     EXPECT_EQ(Child("  true.exe").wait_for_code(), 0u);
 }
 
+TEST_F(Processes, AreFoundFromTheDirectoryOfTheirParent) {
+    std::filesystem::create_directories("inside/a dir");
+    std::filesystem::create_directory("a dir");
+    write_file("here", "#!/bin/sh\nexit 3\n", 0755);
+    write_file("a dir/program", "#!/bin/sh\nexit 4\n", 0755);
+    write_file("inside/a dir/program", "#!/bin/sh\nexit 5\n", 0755);
+    EXPECT_EQ(Child("here", {.directory = "inside"}).wait_for_code(), 3u);
+    EXPECT_EQ(Child(".\\here", {.directory = "inside"}).wait_for_code(), 3u);
+    EXPECT_EQ(Child("\"a dir/program\"", {.directory = "inside"}).wait_for_code(), 4u);
+    STARTUPINFOA startup = {};
+    PROCESS_INFORMATION info = {};
+    ASSERT_TRUE(CreateProcessA("a dir\\program", nullptr, nullptr, nullptr, FALSE, 0, nullptr, "inside", &startup, &info));
+    EXPECT_EQ(WaitForSingleObject(info.hProcess, 60'000), WAIT_OBJECT_0);
+    DWORD code = 0;
+    EXPECT_TRUE(GetExitCodeProcess(info.hProcess, &code));
+    EXPECT_EQ(code, 4u);
+    CloseHandle(info.hProcess);
+    CloseHandle(info.hThread);
+}
+
 TEST_F(Processes, TellWhyTheyCannotStart) {
     write_file("not_executable", "#!/bin/sh\n", 0644);
     write_file("no_program", "\x7f" "ELF, but no more", 0755);
@@ -262,6 +282,17 @@ TEST_F(Processes, CanBeOpenedByNumber) {
     EXPECT_EQ(OpenProcess(SYNCHRONIZE, FALSE, child.id()), nullptr);
     EXPECT_EQ(GetLastError(), DWORD{ERROR_INVALID_PARAMETER});
     for (const DWORD none : {0u, 0x7fff'fffeu, 0xffff'ffffu}) EXPECT_EQ(OpenProcess(PROCESS_ALL_ACCESS, FALSE, none), nullptr);
+}
+
+TEST_F(Processes, CannotBeOpenedByTheNumberOfAThread) {
+    DWORD id = 0;
+    const HANDLE thread = CreateThread(nullptr, 0, [](void*) -> DWORD { return 0; }, nullptr, CREATE_SUSPENDED, &id);
+    SetLastError(0);
+    EXPECT_EQ(OpenProcess(PROCESS_ALL_ACCESS, FALSE, id), nullptr);
+    EXPECT_EQ(GetLastError(), DWORD{ERROR_INVALID_PARAMETER});
+    ResumeThread(thread);
+    EXPECT_EQ(WaitForSingleObject(thread, 60'000), WAIT_OBJECT_0);
+    CloseHandle(thread);
 }
 
 TEST_F(Processes, OfOthersAreSeenToEnd) {

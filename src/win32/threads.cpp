@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <memory>
 
 #include "win32/errors.hpp"
@@ -24,14 +23,6 @@ namespace {
 constexpr SIZE_T kSmallestStackBytes = 128 * 1024;  // what the C library itself may need
 
 DWORD own_process() { return static_cast<DWORD>(::getpid()); }
-
-// The first thread of a process stays as a zombie when it ends before the others.
-bool is_zombie(DWORD thread) {
-    const std::string path = "/proc/self/task/" + std::to_string(thread) + "/stat";
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
-    char state = 0;
-    return file && std::fscanf(file.get(), "%*[^)]) %c", &state) == 1 && (state == 'Z' || state == 'X');
-}
 
 bool is_gone(DWORD thread) {
     if (thread == own_process()) return is_zombie(thread);
@@ -45,6 +36,7 @@ using OwnObject = std::shared_ptr<ThreadObject>;
 // Run by the C library when the thread ends, after the destructors of thread_local objects.
 void leave(void* own) {
     const std::unique_ptr<OwnObject> object(static_cast<OwnObject*>(own));
+    if ((*object)->process_id() != own_process()) return;  // of the thread that forked this process
     watch(std::move(*object));
 }
 
@@ -169,6 +161,7 @@ extern "C" {
 HANDLE CreateThread(LPSECURITY_ATTRIBUTES attributes, SIZE_T stack_bytes, LPTHREAD_START_ROUTINE routine, LPVOID parameter, DWORD flags, LPDWORD id) {
     if (!routine || (flags & ~(CREATE_SUSPENDED | STACK_SIZE_PARAM_IS_A_RESERVATION))) return fail_null(ERROR_INVALID_PARAMETER);
     if (!mode_of(attributes)) return nullptr;
+    (void)own_object();  // the process may end with the calling thread
     const auto start = std::make_shared<Start>(routine, parameter, flags & CREATE_SUSPENDED ? 1u : 0u);
     if (!start_watching() || !start_detached(stack_bytes, start)) return fail_null(ERROR_NOT_ENOUGH_MEMORY);
     const OwnObject& thread = start->wait_for_object();

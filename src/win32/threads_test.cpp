@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <pthread.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include <array>
@@ -217,7 +219,66 @@ const Role leave_alone("leave_alone", [](const Arguments&) -> int { ExitThread(0
 
 TEST(Threads, TheOnlyOneEndsTheProcess) { EXPECT_EQ(Child(role_command("leave_alone")).wait_for_code(), 0x10203u); }
 
+// The first thread calls nothing of this library to end.
+pthread_t pthread_of_first;
+
+DWORD CALLBACK end_after_joining_first(void*) { return ::pthread_join(pthread_of_first, nullptr) == 0 ? 300 : 1; }
+
+const Role leave_first_by_pthread("leave_first_by_pthread", [](const Arguments& arguments) -> int {
+    pthread_of_first = ::pthread_self();
+    const bool is_last = arguments.at(0) == "last";
+    const HANDLE thread = CreateThread(nullptr, 0, is_last ? give_back : end_after_joining_first, nullptr, 0, nullptr);
+    if (is_last) WaitForSingleObject(thread, INFINITE);
+    ::pthread_exit(nullptr);
+});
+
+// As above, but another thread uses this library, and the first one not at all.
+const Role leave_first_that_knows_nothing("leave_first_that_knows_nothing", [](const Arguments&) -> int {
+    pthread_of_first = ::pthread_self();
+    std::thread([] {
+        CloseHandle(CreateThread(nullptr, 0, give_back, pointer(7), 0, nullptr));
+        end_after_joining_first(nullptr);
+    }).detach();
+    ::pthread_exit(nullptr);
+});
+
+const Role leave_first_after_child("leave_first_after_child", [](const Arguments&) -> int {
+    (void)Child("true").wait_for_code();
+    ::pthread_exit(nullptr);
+});
+
+TEST(Threads, TheFirstMayEndByPthreadExit) {
+    if (kHasThreadSanitizer) GTEST_SKIP();
+    EXPECT_EQ(Child(role_command("leave_first_by_pthread", {"first"})).wait_for_code(), 300u);
+    EXPECT_EQ(Child(role_command("leave_first_by_pthread", {"last"})).wait_for_code(), 0u);
+    const DWORD code_of_either = Child(role_command("leave_first_that_knows_nothing")).wait_for_code();
+    EXPECT_TRUE(code_of_either == 0 || code_of_either == 7) << code_of_either;
+    EXPECT_EQ(Child(role_command("leave_first_after_child")).wait_for_code(), 0u);
+}
+
 // --- The child of a fork
+
+// Its child knows the thread that forked as another process's.
+const Role fork_and_leave_by_pthread("fork_and_leave_by_pthread", [](const Arguments& arguments) -> int {
+    pthread_of_first = ::pthread_self();
+    if (GetThreadId(GetCurrentThread()) != GetCurrentThreadId()) return 1;
+    const pid_t child = ::fork();
+    if (child == 0) {
+        if (arguments.at(0) == "with thread") CloseHandle(CreateThread(nullptr, 0, end_after_joining_first, nullptr, 0, nullptr));
+        ::pthread_exit(nullptr);
+    }
+    const HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, static_cast<DWORD>(child));
+    const bool has_ended = WaitForSingleObject(process, 30'000) == WAIT_OBJECT_0;
+    if (!has_ended) ::kill(child, SIGKILL);
+    int status = -1;
+    return ::waitpid(child, &status, 0) == child && has_ended && WIFEXITED(status) ? WEXITSTATUS(status) : 99;
+});
+
+TEST(Threads, AForkedChildMayEndByPthreadExit) {
+    if (kHasThreadSanitizer) GTEST_SKIP();
+    EXPECT_EQ(Child(role_command("fork_and_leave_by_pthread", {"alone"})).wait_for_code(), 0u);
+    EXPECT_EQ(Child(role_command("fork_and_leave_by_pthread", {"with thread"})).wait_for_code(), 300u & 0xff);
+}
 
 TEST(Threads, OfAForkedChildAreItsOwn) {
     if (kHasThreadSanitizer) GTEST_SKIP();
