@@ -189,17 +189,17 @@ TEST_F(Files, AreOpenedByOneOfTwoWhoComeAtOneMoment) {
     std::atomic<int> opened_count{0};
     std::atomic<int> unopened_round_count{0};
     const auto meet = [&](int round, int place) {
-        arrived_count.fetch_add(1);
-        while (arrived_count.load() < 2 * (3 * round + place)) {
+        arrived_count.fetch_add(1, std::memory_order_acq_rel);
+        while (arrived_count.load(std::memory_order_acquire) < 2 * (3 * round + place)) {
         }
     };
     const auto open_each_round = [&](bool counts) {
         for (int round = 0; round < kRounds; ++round) {
             meet(round, 1);
             const HANDLE file = CreateFileA("alone", kReadWrite, 0, nullptr, OPEN_ALWAYS, 0, nullptr);
-            if (file != INVALID_HANDLE_VALUE) opened_count.fetch_add(1);
+            if (file != INVALID_HANDLE_VALUE) opened_count.fetch_add(1, std::memory_order_relaxed);
             meet(round, 2);
-            if (counts && opened_count.exchange(0) != 1) unopened_round_count.fetch_add(1);
+            if (counts && opened_count.exchange(0, std::memory_order_relaxed) != 1) unopened_round_count.fetch_add(1, std::memory_order_relaxed);
             if (file != INVALID_HANDLE_VALUE) CloseHandle(file);
             meet(round, 3);
         }
@@ -207,7 +207,7 @@ TEST_F(Files, AreOpenedByOneOfTwoWhoComeAtOneMoment) {
     std::thread other(open_each_round, false);
     open_each_round(true);
     other.join();
-    EXPECT_EQ(unopened_round_count.load(), 0);
+    EXPECT_EQ(unopened_round_count.load(std::memory_order_relaxed), 0);
 }
 
 TEST_F(Files, GoWithTheirLastHandleWhenAsked) {
