@@ -14,7 +14,7 @@
 #include <gtest/gtest.h>
 
 // Where the address sanitizer runs: an allocation that is too large fails as it does elsewhere.
-extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+extern "C" [[gnu::visibility("default")]] const char* __asan_default_options() { return "allocator_may_return_null=1"; }
 
 namespace {
 
