@@ -292,7 +292,7 @@ std::string FileObject::path() const {
     return {};
 }
 
-int FileObject::share_descriptor() const { return ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 3); }
+int FileObject::share_descriptor() const { return ::fcntl(descriptor_, F_DUPFD_CLOEXEC, kFirstFree); }
 
 std::optional<std::string> native_path(const char* path) {
     const std::string_view given = path ? path : "";

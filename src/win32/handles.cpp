@@ -113,6 +113,11 @@ void wait_for_looks_at(const IsEmptied& is_emptied) {
 // The thread that ends the process, once the handles are out of the table; 0: it goes on. Set under the table's mutex.
 std::atomic<pid_t> ending_thread{0};
 
+bool process_ends_elsewhere() {
+    const pid_t thread = ending_thread.load(std::memory_order_relaxed);
+    return thread != 0 && thread != ::gettid();
+}
+
 // REQUIRES: the table's mutex. Whoever looks one of them up finds nothing any more.
 std::vector<std::shared_ptr<KernelObject>> take_all_out() {
     std::vector<std::shared_ptr<KernelObject>> objects;
@@ -160,11 +165,6 @@ void forget_others() {
 }  // namespace
 
 bool has_barriers = register_barriers();
-
-bool process_ends_elsewhere() {
-    const pid_t thread = ending_thread.load(std::memory_order_relaxed);
-    return thread != 0 && thread != ::gettid();
-}
 
 void stay_if_process_ends() {
     while (process_ends_elsewhere()) ::syscall(SYS_ppoll, nullptr, 0, nullptr, nullptr, 0);

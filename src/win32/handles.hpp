@@ -20,6 +20,8 @@ namespace comap::win32 {
 
 enum class Kind : std::uint8_t { section, mutex, event, semaphore, file, thread, process };
 
+inline constexpr int kFirstFree = 3;  // of descriptors that are made: those below are the standard streams'
+
 // The thing itself. Lives while it has a handle, or while a call uses it. Const functions are thread-safe.
 class KernelObject {
   public:
@@ -95,10 +97,8 @@ bool change_handle_info(HANDLE handle, const std::function<void(HandleInfo&)>& c
 
 void for_each_handle(const std::function<void(HANDLE, const Found&)>& visit);
 
-// Another thread ends the process, and has taken all handles out of the table.
-bool process_ends_elsewhere();
-
-// Then does not return. On Windows the caller would be gone by then; here he must not take a wait that fails for one that is over.
+// Does not return where another thread ends the process and has taken all handles out of the table. On Windows the caller would be
+// gone by then; here he must not take a wait that fails for one that is over.
 void stay_if_process_ends();
 
 // What look-ups read, here so that they are made in line. Rows and looks are never freed.

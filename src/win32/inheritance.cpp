@@ -24,7 +24,6 @@ namespace {
 
 constexpr std::uint64_t kMagic = 0x3168'7472'6962'7733;
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-constexpr int kFirstFree = 3;  // descriptors below are the standard streams'
 
 struct Left {
     std::uint32_t process_id;

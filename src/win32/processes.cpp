@@ -31,10 +31,6 @@
 namespace comap::win32 {
 namespace {
 
-constexpr int kFirstFree = 3;  // descriptors below are the standard streams'
-
-DWORD own_process() { return static_cast<DWORD>(::getpid()); }
-
 int open_process(DWORD id) { return static_cast<int>(::syscall(SYS_pidfd_open, id, 0)); }
 
 // --- CreateProcess
@@ -254,7 +250,7 @@ ProcessObject::~ProcessObject() {
 
 int ProcessObject::share_descriptor() const {
     if (descriptor_ >= 0) return ::fcntl(descriptor_, F_DUPFD_CLOEXEC, kFirstFree);
-    return id() == own_process() ? open_process(id()) : -1;  // the number of one that has ended may be another's
+    return id() == GetCurrentProcessId() ? open_process(id()) : -1;  // the number of one that has ended may be another's
 }
 
 bool ProcessObject::terminate(DWORD exit_code) {
@@ -264,7 +260,7 @@ bool ProcessObject::terminate(DWORD exit_code) {
 }
 
 std::optional<DWORD> ProcessObject::look() {
-    if (id() == own_process()) return std::nullopt;
+    if (id() == GetCurrentProcessId()) return std::nullopt;
     struct pollfd end = {descriptor_, POLLIN, 0};
     if (descriptor_ >= 0 && ::poll(&end, 1, 0) != 1) return std::nullopt;
     siginfo_t how = {};
@@ -297,8 +293,8 @@ std::shared_ptr<KernelObject> current_process_object() {
     using Current = std::shared_ptr<ProcessObject>;
     static std::atomic<Current*> current;
     Current* known = current.load(std::memory_order_acquire);  // SYNC process.find: pairs with process.made
-    if (known && (*known)->id() == own_process()) return *known;
-    auto made = std::make_unique<Current>(std::make_shared<ProcessObject>(own_process(), -1, -1));
+    if (known && (*known)->id() == GetCurrentProcessId()) return *known;
+    auto made = std::make_unique<Current>(std::make_shared<ProcessObject>(GetCurrentProcessId(), -1, -1));
     // SYNC process.made: complete before others find it; pairs with process.find.
     const bool is_first = current.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel, std::memory_order_acquire);
     return is_first ? *made.release() : *known;
@@ -351,7 +347,7 @@ BOOL GetExitCodeProcess(HANDLE handle, LPDWORD code) {
 BOOL TerminateProcess(HANDLE handle, UINT code) {
     const auto process = find_ending(handle, Kind::process, PROCESS_TERMINATE);
     if (!process) return FALSE;
-    if (process->id() == own_process()) {
+    if (process->id() == GetCurrentProcessId()) {
         leave_exit_code(code);
         ::_exit(static_cast<int>(code));
     }
@@ -361,7 +357,7 @@ BOOL TerminateProcess(HANDLE handle, UINT code) {
 
 HANDLE OpenProcess(DWORD access, BOOL is_inherited, DWORD id) {
     const HandleInfo info = {specific_access(Kind::process, access), is_inherited != 0};
-    if (id == own_process()) return insert_handle(current_process_object(), info);
+    if (id == GetCurrentProcessId()) return insert_handle(current_process_object(), info);
     if ((info.access & PROCESS_TERMINATE) && id != 0 && ::kill(static_cast<pid_t>(id), 0) < 0 && errno == EPERM) return fail_null(ERROR_ACCESS_DENIED);
     std::shared_ptr<KernelObject> process = find_watched(Kind::process, id);
     if (process) return insert_handle(std::move(process), info);
@@ -371,7 +367,7 @@ HANDLE OpenProcess(DWORD access, BOOL is_inherited, DWORD id) {
 }
 
 HANDLE GetCurrentProcess(void) { return reinterpret_cast<HANDLE>(LONG_PTR{-1}); }
-DWORD GetCurrentProcessId(void) { return own_process(); }
+DWORD GetCurrentProcessId(void) { return static_cast<DWORD>(::getpid()); }
 
 DWORD GetProcessId(HANDLE handle) {
     const auto process = process_with_rights(handle);

@@ -22,11 +22,9 @@ namespace {
 
 constexpr SIZE_T kSmallestStackBytes = 128 * 1024;  // what the C library itself may need
 
-DWORD own_process() { return static_cast<DWORD>(::getpid()); }
-
 bool is_gone(DWORD thread) {
-    if (thread == own_process()) return is_zombie(thread);
-    return ::syscall(SYS_tgkill, own_process(), thread, 0) < 0 && errno == ESRCH;
+    if (thread == GetCurrentProcessId()) return is_zombie(thread);
+    return ::syscall(SYS_tgkill, GetCurrentProcessId(), thread, 0) < 0 && errno == ESRCH;
 }
 
 // --- The object of the calling thread
@@ -36,7 +34,7 @@ using OwnObject = std::shared_ptr<ThreadObject>;
 // Run by the C library when the thread ends, after the destructors of thread_local objects.
 void leave(void* own) {
     const std::unique_ptr<OwnObject> object(static_cast<OwnObject*>(own));
-    if ((*object)->process_id() != own_process()) return;  // of the thread that forked this process
+    if ((*object)->process_id() != GetCurrentProcessId()) return;  // of the thread that forked this process
     watch(std::move(*object));
 }
 
@@ -56,8 +54,8 @@ void set_own_object(const OwnObject& object) {
 
 OwnObject own_object() {
     const auto* const known = static_cast<OwnObject*>(::pthread_getspecific(own_object_key()));
-    if (known && (*known)->process_id() == own_process()) return *known;  // the child of a fork is another thread
-    auto made = std::make_shared<ThreadObject>(GetCurrentThreadId(), own_process());
+    if (known && (*known)->process_id() == GetCurrentProcessId()) return *known;  // the child of a fork is another thread
+    auto made = std::make_shared<ThreadObject>(GetCurrentThreadId(), GetCurrentProcessId());
     set_own_object(made);
     return made;
 }
@@ -99,7 +97,7 @@ ThreadObject& begin_thread(void* argument, LPTHREAD_START_ROUTINE& routine, LPVO
     const std::unique_ptr<std::shared_ptr<Start>> start(static_cast<std::shared_ptr<Start>*>(argument));
     routine = (*start)->routine;
     parameter = (*start)->parameter;
-    const auto object = std::make_shared<ThreadObject>(GetCurrentThreadId(), own_process(), (*start)->suspend_count);
+    const auto object = std::make_shared<ThreadObject>(GetCurrentThreadId(), GetCurrentProcessId(), (*start)->suspend_count);
     set_own_object(object);
     (*start)->set_object(object);
     return *object;
@@ -133,7 +131,7 @@ ThreadObject::ThreadObject(DWORD id, DWORD process_id, DWORD suspend_count)
     : EndingObject(kKind, id), process_id_(process_id), suspend_count_(suspend_count) {}
 
 std::optional<DWORD> ThreadObject::look() {
-    if (process_id_ != own_process() || !is_gone(id())) return std::nullopt;
+    if (process_id_ != GetCurrentProcessId() || !is_gone(id())) return std::nullopt;
     return code_to_be_.load(std::memory_order_relaxed);
 }
 
