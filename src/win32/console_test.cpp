@@ -303,6 +303,8 @@ std::string output_with_input(std::string_view input, const std::function<int()>
     std::array<int, 2> in{};
     std::array<int, 2> out{};
     EXPECT_EQ(pipe(in.data()) | pipe(out.data()), 0);
+    // Before the child is there: one that reads nothing may have ended, and writing to it would be SIGPIPE.
+    EXPECT_EQ(write(in[1], input.data(), input.size()), static_cast<ssize_t>(input.size()));
     const pid_t pid = fork();
     if (pid == 0) {
         dup2(in[0], STDIN_FILENO);
@@ -316,7 +318,6 @@ std::string output_with_input(std::string_view input, const std::function<int()>
     }
     close(in[0]);
     close(out[1]);
-    EXPECT_EQ(write(in[1], input.data(), input.size()), static_cast<ssize_t>(input.size()));
     close(in[1]);
     std::string text;
     std::array<char, 256> bytes;
