@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 
 #include "win32/errors.hpp"
+#include "win32/pages.hpp"
 #include "win32/views.hpp"
 
 namespace comap::win32 {
@@ -87,27 +88,15 @@ std::optional<Range> pages_of(const void* address, std::size_t size_bytes) {
 
 void* pointer_to(Address address) { return reinterpret_cast<void*>(address); }
 
-constexpr int kReservedFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-
-// Inaccessible pages, at a multiple of the granularity; NULL with errno.
+// Inaccessible pages, at a multiple of the granularity; MAP_FAILED with errno.
 void* map_reserved(void* wanted, std::size_t size_bytes) {
-    if (wanted) {
-        void* const got = mmap(wanted, size_bytes, PROT_NONE, kReservedFlags | MAP_FIXED_NOREPLACE, -1, 0);
-        if (got == wanted) return got;
-        if (got != MAP_FAILED) munmap(got, size_bytes);  // a kernel that does not know the flag takes it for a wish
-        return nullptr;
-    }
-    const std::size_t spare = kGranularityBytes;
-    if (size_bytes > SIZE_MAX - spare) return nullptr;
-    void* const got = mmap(nullptr, size_bytes + spare, PROT_NONE, kReservedFlags, -1, 0);
-    if (got == MAP_FAILED) return nullptr;
-    const auto begin = reinterpret_cast<Address>(got);
-    const Address aligned = rounded_down(begin + spare - 1, kGranularityBytes);
-    if (aligned > begin) munmap(got, aligned - begin);
-    if (const Address end = begin + size_bytes + spare; end > aligned + size_bytes)
-        munmap(pointer_to(aligned + size_bytes), end - aligned - size_bytes);
-    return pointer_to(aligned);
+    if (!wanted) return map_nothing_aligned(size_bytes);
+    const auto address = reinterpret_cast<Address>(wanted);
+    return only_at(address, map_nothing(address, size_bytes, MAP_FIXED_NOREPLACE), size_bytes);
 }
+
+// Memory of one's own is never a copy of anything.
+bool can_be_had(DWORD protection) { return os_protection(protection) && !is_private(protection); }
 
 bool protect(const Range& part, DWORD protection) {
     return mprotect(pointer_to(part.begin), part.end - part.begin, *os_protection(protection)) == 0;
@@ -120,7 +109,7 @@ void* reserve(void* address, std::size_t size_bytes, DWORD type, DWORD protectio
     if (!pages) return fail_null(ERROR_INVALID_PARAMETER);
     const std::size_t whole_bytes = pages->end - reinterpret_cast<Address>(wanted);
     void* const got = map_reserved(wanted, whole_bytes);
-    if (!got) return fail_null(wanted ? ERROR_INVALID_ADDRESS : ERROR_NOT_ENOUGH_MEMORY);
+    if (got == MAP_FAILED) return fail_null(wanted ? ERROR_INVALID_ADDRESS : ERROR_NOT_ENOUGH_MEMORY);
     const Range range{reinterpret_cast<Address>(got), reinterpret_cast<Address>(got) + whole_bytes};
     const bool commits = (type & MEM_COMMIT) != 0;
     if (commits && !protect(range, protection)) {
@@ -154,8 +143,7 @@ BOOL decommit(void* address, std::size_t size_bytes) {
     if (is_whole && pages->begin != reservation->range.begin) return fail(ERROR_INVALID_PARAMETER);
     const Range part = is_whole ? reservation->range : *pages;
     if (!reservation->contains(part)) return fail(ERROR_INVALID_ADDRESS);
-    if (mmap(pointer_to(part.begin), part.end - part.begin, PROT_NONE, kReservedFlags | MAP_FIXED, -1, 0) == MAP_FAILED)
-        return fail(ERROR_NOT_ENOUGH_MEMORY);
+    if (map_nothing(part.begin, part.end - part.begin, MAP_FIXED) == MAP_FAILED) return fail(ERROR_NOT_ENOUGH_MEMORY);
     reservation->set(part, 0);
     return TRUE;
 }
@@ -173,13 +161,10 @@ BOOL release(void* address, std::size_t size_bytes) {
 
 // Of a view, at most the access that it was mapped with can be had; and what is shared cannot be made a copy.
 BOOL protect_view(const View& view, const Range& part, DWORD protection, PDWORD old_protection) {
-    const auto shared = [](DWORD of) {
-        return of == PAGE_WRITECOPY ? PAGE_READWRITE : of == PAGE_EXECUTE_WRITECOPY ? PAGE_EXECUTE_READWRITE : of;
-    };
-    const std::optional<int> wanted = os_protection(shared(protection));
-    const std::optional<int> had = os_protection(shared(view.protection));
+    const std::optional<int> wanted = os_protection(protection);
+    const int had = *os_protection(view.protection);
     if (part.end > view.end()) return fail(ERROR_INVALID_ADDRESS);
-    if (!wanted || !had || (*wanted & ~*had) != 0 || (is_private(protection) && !is_private(view.protection))) return fail(ERROR_INVALID_PARAMETER);
+    if (!wanted || (*wanted & ~had) != 0 || (is_private(protection) && !is_private(view.protection))) return fail(ERROR_INVALID_PARAMETER);
     MEMORY_BASIC_INFORMATION before = {};
     before.Protect = view.protection;
     if (view.is_reprotected) VirtualQuery(pointer_to(part.begin), &before, sizeof before);
@@ -201,18 +186,6 @@ void clear_behind(void* memory, std::size_t size_bytes) {
 
 }  // namespace
 
-std::optional<int> os_protection(DWORD protection) {
-    switch (protection & ~(PAGE_NOCACHE | PAGE_WRITECOMBINE)) {
-        case PAGE_NOACCESS: return PROT_NONE;
-        case PAGE_READONLY: return PROT_READ;
-        case PAGE_READWRITE: return PROT_READ | PROT_WRITE;
-        case PAGE_EXECUTE: return PROT_EXEC;
-        case PAGE_EXECUTE_READ: return PROT_READ | PROT_EXEC;
-        case PAGE_EXECUTE_READWRITE: return PROT_READ | PROT_WRITE | PROT_EXEC;
-        default: return std::nullopt;
-    }
-}
-
 std::optional<MemoryRun> find_memory_run(const void* address) {
     const std::lock_guard guard(reservations().mutex);
     const Address page = rounded_down(reinterpret_cast<Address>(address), page_size_bytes());
@@ -232,7 +205,7 @@ extern "C" {
 
 LPVOID VirtualAlloc(LPVOID address, SIZE_T size_bytes, DWORD type, DWORD protection) {
     constexpr DWORD kKnown = MEM_COMMIT | MEM_RESERVE | MEM_RESET | MEM_TOP_DOWN | MEM_LARGE_PAGES;
-    if (size_bytes == 0 || (type & ~kKnown) || !(type & (MEM_COMMIT | MEM_RESERVE | MEM_RESET)) || !os_protection(protection))
+    if (size_bytes == 0 || (type & ~kKnown) || !(type & (MEM_COMMIT | MEM_RESERVE | MEM_RESET)) || !can_be_had(protection))
         return fail_null(ERROR_INVALID_PARAMETER);
     if (type & MEM_LARGE_PAGES) return fail_null(ERROR_PRIVILEGE_NOT_HELD);
     const std::lock_guard guard(reservations().mutex);
@@ -252,7 +225,7 @@ BOOL VirtualProtect(LPVOID address, SIZE_T size_bytes, DWORD protection, PDWORD 
     if (!old_protection) return fail(ERROR_NOACCESS);
     if (!pages || size_bytes == 0) return fail(ERROR_INVALID_PARAMETER);
     if (const std::optional<View> view = find_view(address)) return protect_view(*view, *pages, protection, old_protection);
-    if (!os_protection(protection)) return fail(ERROR_INVALID_PARAMETER);
+    if (!can_be_had(protection)) return fail(ERROR_INVALID_PARAMETER);
     const std::lock_guard guard(reservations().mutex);
     Reservation* const reservation = reservations().find(pages->begin);
     if (!reservation || !reservation->contains(*pages) || !reservation->is_committed(*pages)) return fail(ERROR_INVALID_ADDRESS);

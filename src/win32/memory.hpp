@@ -9,10 +9,6 @@
 
 namespace comap::win32 {
 
-// As mprotect takes it; nothing: not one of PAGE_NOACCESS ... PAGE_EXECUTE_READWRITE. PAGE_NOCACHE and PAGE_WRITECOMBINE, which
-// may go with them, have no effect.
-std::optional<int> os_protection(DWORD protection);
-
 // Pages next to one another that are alike, within one reservation.
 struct MemoryRun {
     std::uintptr_t base = 0;

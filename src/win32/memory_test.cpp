@@ -119,6 +119,11 @@ TEST(Win32Memory, VirtualAllocRefusesBadArguments) {
     EXPECT_EQ(error(reinterpret_cast<LPVOID>(kGranularity), kPage, MEM_COMMIT, PAGE_READWRITE), DWORD{ERROR_INVALID_ADDRESS});
 }
 
+TEST(Win32Memory, CanBeReadWhereItCanBeExecuted) {
+    const Allocation memory(kPage, MEM_RESERVE | MEM_COMMIT, PAGE_EXECUTE);
+    EXPECT_EQ(memory.get()[0], 0);
+}
+
 TEST(Win32Memory, VirtualFreeRefusesBadArguments) {
     const auto error = [](LPVOID address, SIZE_T size, DWORD type) { return error_of([&] { return VirtualFree(address, size, type); }); };
     const Allocation memory(4 * kPage);

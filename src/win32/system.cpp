@@ -16,8 +16,8 @@
 
 #include "win32/errors.hpp"
 #include <tchar.h>
+#include "win32/pages.hpp"
 #include "win32/text.hpp"
-#include "win32/views.hpp"
 
 namespace comap::win32 {
 namespace {

@@ -47,43 +47,16 @@ Views& views() {
 }
 
 std::uintptr_t number(const void* address) { return reinterpret_cast<std::uintptr_t>(address); }
-std::uintptr_t rounded_up(std::uintptr_t number, std::uintptr_t unit) { return (number + unit - 1) / unit * unit; }
-
-int kernel_protection(DWORD protection) {
-    switch (protection) {
-        case PAGE_READONLY:
-            return PROT_READ;
-        case PAGE_READWRITE:
-        case PAGE_WRITECOPY:
-            return PROT_READ | PROT_WRITE;
-        case PAGE_EXECUTE:
-        case PAGE_EXECUTE_READ:
-            return PROT_READ | PROT_EXEC;
-        case PAGE_EXECUTE_READWRITE:
-        case PAGE_EXECUTE_WRITECOPY:
-            return PROT_READ | PROT_WRITE | PROT_EXEC;
-        default:
-            return PROT_NONE;
-    }
-}
 
 void* map_at(std::uintptr_t address, int placed, const ViewRequest& request) {
     const int flags = (is_private(request.protection) ? MAP_PRIVATE : MAP_SHARED) | placed;
-    return ::mmap(reinterpret_cast<void*>(address), request.size_bytes, kernel_protection(request.protection), flags, request.descriptor,
+    return ::mmap(reinterpret_cast<void*>(address), request.size_bytes, *os_protection(request.protection), flags, request.descriptor,
                 static_cast<off_t>(request.offset_bytes));
-}
-
-void* map_nothing(std::uintptr_t address, std::size_t size_bytes, int placed) {
-    return ::mmap(reinterpret_cast<void*>(address), size_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | placed, -1, 0);
 }
 
 // At exactly that address, if nothing is there; else fails with EEXIST.
 void* map_if_free(std::uintptr_t address, const ViewRequest& request) {
-    void* const mapped = map_at(address, MAP_FIXED_NOREPLACE, request);
-    if (mapped == MAP_FAILED || number(mapped) == address) return mapped;
-    ::munmap(mapped, request.size_bytes);  // a kernel before Linux 4.17 takes it for a hint
-    errno = EEXIST;
-    return MAP_FAILED;
+    return only_at(address, map_at(address, MAP_FIXED_NOREPLACE, request), request.size_bytes);
 }
 
 // 0: there are none.
@@ -102,11 +75,7 @@ void begin_area(Area& area) {
     if (top < 4 * kAreaBytes) return;
     area.begin = top - 2 * kAreaBytes;
     void* const anchor = map_nothing(area.begin, page_size_bytes(), MAP_FIXED_NOREPLACE);
-    if (anchor == MAP_FAILED) return;
-    if (number(anchor) != area.begin) {
-        ::munmap(anchor, page_size_bytes());
-        return;
-    }
+    if (only_at(area.begin, anchor, page_size_bytes()) == MAP_FAILED) return;
     area.next = area.begin + kGranularityBytes;
     area.end = area.begin + kAreaBytes;
 }
@@ -118,31 +87,18 @@ void* map_in_area(Area& area, const ViewRequest& request) {
         errno = EEXIST;
         return MAP_FAILED;
     }
-    void* const mapped = map_at(area.next, MAP_FIXED_NOREPLACE, request);
+    void* const mapped = map_if_free(area.next, request);
     if (mapped == MAP_FAILED) return mapped;
     area.next = rounded_up(number(mapped) + request.size_bytes, kGranularityBytes);
     return mapped;
 }
 
-// Takes more addresses than are needed, wherever they are, and gives back what is over.
 void* map_in_larger_room(const ViewRequest& request) {
-    if (request.size_bytes > SIZE_MAX - kGranularityBytes) {
-        errno = ENOMEM;
-        return MAP_FAILED;
-    }
-    const std::size_t room_bytes = request.size_bytes + kGranularityBytes;
-    void* const room = map_nothing(0, room_bytes, 0);
+    void* const room = map_nothing_aligned(request.size_bytes);
     if (room == MAP_FAILED) return room;
-    const std::uintptr_t begin = number(room);
-    const std::uintptr_t base = rounded_up(begin, kGranularityBytes);
-    void* const mapped = map_at(base, MAP_FIXED, request);
+    void* const mapped = map_at(number(room), MAP_FIXED, request);
     const int os_error = errno;
-    if (mapped == MAP_FAILED) {
-        ::munmap(room, room_bytes);
-    } else {
-        if (base > begin) ::munmap(room, base - begin);
-        ::munmap(reinterpret_cast<void*>(base + request.size_bytes), begin + room_bytes - base - request.size_bytes);
-    }
+    if (mapped == MAP_FAILED) ::munmap(room, request.size_bytes);
     errno = os_error;
     return mapped;
 }
@@ -221,7 +177,7 @@ std::uintptr_t last_address() {
     return last;
 }
 
-int kernel_protection(std::string_view rights) {
+int protection_of(std::string_view rights) {
     return (rights[0] == 'r' ? PROT_READ : 0) | (rights[1] == 'w' ? PROT_WRITE : 0) | (rights[2] == 'x' ? PROT_EXEC : 0);
 }
 
@@ -249,7 +205,7 @@ MEMORY_BASIC_INFORMATION describe(const Mapped& mapped, std::uintptr_t page) {
 // REQUIRES: the views' mutex.
 void map_anew(const View& view, int descriptor) {
     if (!view.is_reprotected) {
-        ::mmap(reinterpret_cast<void*>(view.base), view.size_bytes, kernel_protection(view.protection), MAP_SHARED | MAP_FIXED, descriptor,
+        ::mmap(reinterpret_cast<void*>(view.base), view.size_bytes, *os_protection(view.protection), MAP_SHARED | MAP_FIXED, descriptor,
                static_cast<off_t>(view.offset_bytes));
         return;
     }
@@ -258,7 +214,7 @@ void map_anew(const View& view, int descriptor) {
         const Mapped run = mapped_around(at).value_or(Mapped{});
         const std::uintptr_t end = std::min(run.end, view.end());
         const auto offset = static_cast<off_t>(view.offset_bytes + (at - view.base));
-        const int protection = run.is_free ? kernel_protection(view.protection) : kernel_protection(run.rights);
+        const int protection = run.is_free ? *os_protection(view.protection) : protection_of(run.rights);
         if (::mmap(reinterpret_cast<void*>(at), end - at, protection, MAP_SHARED | MAP_FIXED, descriptor, offset) == MAP_FAILED) return;
         at = end;
     }
@@ -303,18 +259,6 @@ std::optional<MEMORY_BASIC_INFORMATION> describe(std::uintptr_t page) {
 
 }  // namespace
 
-std::size_t page_size_bytes() {
-    static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    return size;
-}
-
-bool is_private(DWORD protection) { return protection == PAGE_WRITECOPY || protection == PAGE_EXECUTE_WRITECOPY; }
-
-std::uint64_t rounded_to_pages(std::uint64_t size_bytes) {
-    const std::uint64_t page = page_size_bytes();
-    return (size_bytes + page - 1) & ~(page - 1);
-}
-
 void* map_view(const ViewRequest& request) {
     Views& known = views();
     const std::lock_guard guard(known.mutex);
@@ -324,7 +268,7 @@ void* map_view(const ViewRequest& request) {
     return mapped;
 }
 
-bool protect_pages(const View& view, std::uintptr_t begin, std::size_t size_bytes, int kernel_protection) {
+bool protect_pages(const View& view, std::uintptr_t begin, std::size_t size_bytes, int protection) {
     Views& known = views();
     const std::lock_guard guard(known.mutex);
     const auto at = known.all.find(view.base);
@@ -333,7 +277,7 @@ bool protect_pages(const View& view, std::uintptr_t begin, std::size_t size_byte
         return false;
     }
     at->second.is_reprotected = true;
-    return ::mprotect(reinterpret_cast<void*>(begin), size_bytes, kernel_protection) == 0;
+    return ::mprotect(reinterpret_cast<void*>(begin), size_bytes, protection) == 0;
 }
 
 void release_views(const void* holder, const std::function<int()>& open) {

@@ -9,17 +9,9 @@
 
 #include <windows.h>
 
+#include "win32/pages.hpp"
+
 namespace comap::win32 {
-
-inline constexpr std::size_t kGranularityBytes = 64 * 1024;
-
-std::size_t page_size_bytes();
-
-// Up to the next page; 0 if there is no such number.
-std::uint64_t rounded_to_pages(std::uint64_t size_bytes);
-
-// Copy on write: what is written stays in the view.
-bool is_private(DWORD protection);
 
 struct View {
     std::uintptr_t base = 0;
@@ -51,7 +43,7 @@ void* map_view(const ViewRequest& request);
 void release_views(const void* holder, const std::function<int()>& open);
 
 // mprotect on pages of that view; false and errno.
-bool protect_pages(const View& view, std::uintptr_t begin, std::size_t size_bytes, int kernel_protection);
+bool protect_pages(const View& view, std::uintptr_t begin, std::size_t size_bytes, int protection);
 
 // The view in which that address lies.
 std::optional<View> find_view(const void* address);
