@@ -6,11 +6,8 @@
 
 #include <string>
 
-#include "win32/access.hpp"
-#include "win32/errors.hpp"
+#include "win32/creation.hpp"
 #include "win32/files.hpp"
-#include "win32/names.hpp"
-#include "win32/security.hpp"
 
 namespace comap::win32 {
 namespace {
@@ -150,16 +147,16 @@ DWORD take_file(const FileObject& file, const Wanted& wanted, std::uint64_t& siz
 }
 
 // The section of that name, made if there is none. One that is there keeps its size, its file, its everything.
-Result<Section> open_or_create(const ObjectName& name, std::uint64_t size_bytes, const Wanted& wanted, const CreateOptions& options) {
-    if (name.native.empty()) return Section::create_unnamed(size_bytes, options);
-    auto made = make_by_name(name, [&] { return Section::open_or_create(name.native, size_bytes, options); });
+Result<Section> open_or_create(const std::string& name, std::uint64_t size_bytes, const Wanted& wanted, const CreateOptions& options) {
+    if (name.empty()) return Section::create_unnamed(size_bytes, options);
+    auto made = Section::open_or_create(name, size_bytes, options);
     if (made) return made;
     const bool may_only_be_read = made.error().code == Code::permission_denied && !wanted.writes;
     const bool lies_in_another_file = made.error().code == Code::file_changed && !options.file.empty();
     if (!may_only_be_read && !lies_in_another_file) return made;
     OpenOptions existing;
     existing.access = wanted.writes ? Access::read_write : Access::read_only;
-    auto opened = Section::open(name.native, existing);
+    auto opened = Section::open(name, existing);
     return opened ? std::move(opened) : std::move(made);
 }
 
@@ -172,12 +169,7 @@ template <typename Char>
 HANDLE create_file_mapping(HANDLE file, const SECURITY_ATTRIBUTES* attributes, DWORD protect, std::uint64_t size_bytes, const Char* given) {
     const std::optional<Wanted> wanted = wanted_of(protect);
     if (!wanted) return nullptr;
-    const ObjectName name = name_to_create(given);
-    if (name.error != ERROR_SUCCESS) return fail_null(name.error);
-    const std::optional<std::uint32_t> mode = mode_of(attributes);
-    if (!mode) return nullptr;
     CreateOptions options;
-    options.mode = *mode;
     options.lazy = wanted->is_lazy;
     if (!means_no_file(file)) {
         const auto found = find_as<FileObject>(file, wanted->file_access);
@@ -186,13 +178,11 @@ HANDLE create_file_mapping(HANDLE file, const SECURITY_ATTRIBUTES* attributes, D
     } else if (size_bytes == 0) {
         return fail_null(ERROR_INVALID_PARAMETER);
     }
-    auto section = open_or_create(name, size_bytes, *wanted, options);
-    if (!section) return fail_null(code_of_new_section(section.error(), options));
-    const bool is_new = section->was_created();
-    const HANDLE handle = insert_handle(std::make_shared<SectionObject>(std::move(*section)),
-                                        {.access = wanted->access, .is_inherited = is_inherited(attributes)});
-    if (handle) SetLastError(is_new ? ERROR_SUCCESS : ERROR_ALREADY_EXISTS);
-    return handle;
+    const auto make = [&](const std::string& name, std::uint32_t mode) {
+        options.mode = mode;
+        return open_or_create(name, size_bytes, *wanted, options);
+    };
+    return create_object<SectionObject>(attributes, given, wanted->access, make, [&](const Error& error) { return code_of_new_section(error, options); });
 }
 
 // --- opening -----------------------------------------------------------------------------------------------------------

@@ -1,31 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "win32/sync.hpp"
 
-#include "win32/access.hpp"
-#include "win32/errors.hpp"
-#include "win32/names.hpp"
-#include "win32/security.hpp"
+#include "win32/creation.hpp"
 
 namespace comap::win32 {
 namespace {
 
 // --- by name -----------------------------------------------------------------------------------------------------------
-
-// `make(name, mode)` makes or opens the native object, or makes one without a name.
-template <typename Object, typename Char, typename Make>
-HANDLE create(const SECURITY_ATTRIBUTES* attributes, const Char* given, DWORD access, const Make& make) {
-    const ObjectName name = name_to_create(given);
-    if (name.error != ERROR_SUCCESS) return fail_null(name.error);
-    const std::optional<std::uint32_t> mode = mode_of(attributes);
-    if (!mode) return nullptr;
-    auto native = make_by_name(name, [&] { return make(name.native, *mode); });
-    if (!native) return fail_null(code_of_creation(native.error()));
-    const bool is_new = native->was_created();
-    const HANDLE handle = insert_handle(std::make_shared<Object>(std::move(*native)),
-                                        {.access = specific_access(Object::kKind, access), .is_inherited = is_inherited(attributes)});
-    if (handle) SetLastError(is_new ? ERROR_SUCCESS : ERROR_ALREADY_EXISTS);
-    return handle;
-}
 
 // `open(access)` opens the native object. A manual event can be waited for by those who may only read it.
 template <typename Object, typename Open>
@@ -68,7 +49,7 @@ Result<Mutex> make_mutex(const std::string& name, std::uint32_t mode, bool is_ow
 template <typename Char>
 HANDLE create_mutex(const SECURITY_ATTRIBUTES* attributes, const Char* given, DWORD flags, DWORD access) {
     if ((flags & ~CREATE_MUTEX_INITIAL_OWNER) != 0) return fail_null(ERROR_INVALID_PARAMETER);
-    return create<MutexObject>(attributes, given, access, [&](const std::string& name, std::uint32_t mode) {
+    return create_object<MutexObject>(attributes, given, access, [&](const std::string& name, std::uint32_t mode) {
         return make_mutex(name, mode, (flags & CREATE_MUTEX_INITIAL_OWNER) != 0);
     });
 }
@@ -76,7 +57,7 @@ HANDLE create_mutex(const SECURITY_ATTRIBUTES* attributes, const Char* given, DW
 template <typename Char>
 HANDLE create_event(const SECURITY_ATTRIBUTES* attributes, const Char* given, DWORD flags, DWORD access) {
     if ((flags & ~(CREATE_EVENT_MANUAL_RESET | CREATE_EVENT_INITIAL_SET)) != 0) return fail_null(ERROR_INVALID_PARAMETER);
-    return create<EventObject>(attributes, given, access, [&](const std::string& name, std::uint32_t mode) {
+    return create_object<EventObject>(attributes, given, access, [&](const std::string& name, std::uint32_t mode) {
         const EventOptions options = {.reset = (flags & CREATE_EVENT_MANUAL_RESET) != 0 ? Reset::manual : Reset::automatic,
                                       .initially_set = (flags & CREATE_EVENT_INITIAL_SET) != 0,
                                       .mode = mode};
@@ -89,7 +70,7 @@ DWORD event_flags(BOOL is_manual, BOOL is_set) { return (is_manual ? CREATE_EVEN
 template <typename Char>
 HANDLE create_semaphore(const SECURITY_ATTRIBUTES* attributes, LONG initial, LONG maximum, const Char* given, DWORD flags, DWORD access) {
     if (flags != 0 || initial < 0 || maximum <= 0 || initial > maximum) return fail_null(ERROR_INVALID_PARAMETER);
-    return create<SemaphoreObject>(attributes, given, access, [&](const std::string& name, std::uint32_t mode) {
+    return create_object<SemaphoreObject>(attributes, given, access, [&](const std::string& name, std::uint32_t mode) {
         const SemaphoreOptions options = {.initial = static_cast<std::uint32_t>(initial), .maximum = static_cast<std::uint32_t>(maximum), .mode = mode};
         return name.empty() ? Semaphore::create_unnamed(options) : Semaphore::open_or_create(name, options);
     });
