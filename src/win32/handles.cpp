@@ -209,8 +209,9 @@ bool insert_handle_at(HANDLE value, std::shared_ptr<KernelObject> object, const 
     const std::optional<std::uint32_t> index = index_of(value);
     if (!index) return false;
     const std::lock_guard guard(table().mutex);
-    for (; table().used_count <= *index; ++table().used_count) table().free.push_back(table().used_count);
-    if (std::erase(table().free, *index) == 0) return false;
+    if (*index < table().used_count) return false;
+    while (table().used_count < *index) table().free.push_back(table().used_count++);
+    ++table().used_count;
     fill(row_to_fill(*index), std::move(object), info);
     return true;
 }

@@ -65,7 +65,7 @@ struct Found {
 // A new handle. NULL and ERROR_NO_SYSTEM_RESOURCES when there are too many.
 HANDLE insert_handle(std::shared_ptr<KernelObject> object, const HandleInfo& info);
 
-// For handles that a parent passed on: at exactly that value. False if it is taken.
+// For handles that a parent passed on, in ascending order: at exactly that value. False if there was one of that value or above.
 bool insert_handle_at(HANDLE value, std::shared_ptr<KernelObject> object, const HandleInfo& info);
 
 // Nothing if it is no handle. The pseudo handles of the current process and thread are no rows of the table: see find_object.

@@ -234,5 +234,15 @@ TEST_F(Inheritance, BelievesNoForgedRecord) {
     ::close(event);
 }
 
+// A parent writes its rows in ascending order. In another they are not looked for a place for, one by one, among all handles there can be.
+TEST_F(Inheritance, TakesRowsInOrderOnly) {
+    const int file = ::open("/dev/null", O_RDONLY);
+    constexpr std::uint64_t kLastValue = std::uint64_t{4} << 22;
+    std::vector<Row> rows = {{kLastValue, 4, 0x1fffff, file, 0}};
+    while (rows.size() < (1u << 20)) rows.push_back({4 * rows.size(), 4, 0x1fffff, file, 0});
+    EXPECT_EQ(run_with(Forged(kMagic, static_cast<std::uint32_t>(rows.size()), rows, true).variable()), 0);
+    ::close(file);
+}
+
 }  // namespace
 }  // namespace comap::win32::test
