@@ -43,9 +43,17 @@ struct Registry {
         return *registry;
     }
 
-    // Of the cores that only an owner's thread needed, those whose thread has ended are not needed any more.
+    // Of the cores that only an owner's thread needed, those whose thread has ended are not needed any more. One thread may own
+    // many: it is asked for once.
     void drop_orphans() {
-        std::erase_if(owned_without_handle, [](const auto& core) { return !core->is_owned_here(); });
+        std::uint64_t asked = 0;
+        bool lives = false;
+        std::erase_if(owned_without_handle, [&](const auto& core) {
+            const std::uint64_t owner = core->owner_token();
+            if (owner != asked) lives = owner != 0 && os::is_alive(owner);
+            asked = owner;
+            return !lives;
+        });
     }
 
     // Room for it to become an orphan is made here, since closing a handle must not fail.
@@ -68,11 +76,6 @@ struct Registry {
 };
 
 }  // namespace
-
-bool SyncCore::is_owned_here() const {
-    const std::uint64_t owner = record_.token.load(std::memory_order_relaxed);
-    return owner != 0 && os::is_alive(owner);  // whatever the shared word says
-}
 
 WaitPoint<os::Machine> SyncCore::point() const {
     WaitPoint<os::Machine> point;
@@ -174,7 +177,8 @@ void SyncCore::release(std::shared_ptr<SyncCore> core) {
     const std::lock_guard guard(registry.mutex);
     registry.drop_orphans();
     const auto& orphans = registry.owned_without_handle;
-    if (core->is_owned_here() && std::find(orphans.begin(), orphans.end(), core) == orphans.end()) registry.owned_without_handle.push_back(core);
+    const std::uint64_t owner = core->owner_token();
+    if (owner != 0 && os::is_alive(owner) && std::find(orphans.begin(), orphans.end(), core) == orphans.end()) registry.owned_without_handle.push_back(core);
 }
 
 }  // namespace comap::internal

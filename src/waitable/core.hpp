@@ -76,8 +76,9 @@ class SyncCore {
         publish(*change_, last_published_, tells_readers_, descriptor);
     }
 
-    // A thread of this process owns the mutex and lives: the kernel will look at its node.
-    bool is_owned_here() const;
+    // Of the thread of this process that owns the mutex, whatever the shared word says; 0: there is none. While that thread lives,
+    // the kernel will look at the node.
+    std::uint64_t owner_token() const { return record_.token.load(std::memory_order_relaxed); }
 
   private:
     SyncCore() = default;
