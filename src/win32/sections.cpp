@@ -35,18 +35,9 @@ SectionObject::~SectionObject() {
         if (!body) body = section_.body_file(Access::read_only);  // a text, which can only be looked at
         return body ? body->descriptor : -1;
     });
-    if (free_body_) ::close(free_body_->descriptor);
 }
 
 int SectionObject::share_descriptor() const { return section_.share_descriptor(section_.access()).value_or(-1); }
-
-Result<BodyFile> SectionObject::free_body() const {
-    const std::lock_guard guard(mutex_);
-    if (free_body_) return *free_body_;
-    Result<BodyFile> body = section_.body_file(Access::read_only);  // enough for copies
-    if (body) free_body_ = *body;
-    return body;
-}
 
 void* SectionObject::map(DWORD protection, std::uint64_t offset_bytes, std::uint64_t size_bytes, void* address) const {
     const bool writes = protection == PAGE_READWRITE || protection == PAGE_EXECUTE_READWRITE;
@@ -59,13 +50,14 @@ void* SectionObject::map(DWORD protection, std::uint64_t offset_bytes, std::uint
                            .protection = protection,
                            .address = address,
                            .holder = this};
-    if (is_private(protection)) {
-        const Result<BodyFile> body = free_body();
-        if (!body) return fail_null(win32_code(body.error()));
-        request.descriptor = body->descriptor;
-        request.holder = nullptr;
-    }
-    return map_view(request);
+    if (!is_private(protection)) return map_view(request);
+    const Result<BodyFile> body = section_.body_file(Access::read_only);  // enough for copies
+    if (!body) return fail_null(win32_code(body.error()));
+    request.descriptor = body->descriptor;
+    request.holder = nullptr;
+    void* const view = map_view(request);
+    ::close(body->descriptor);
+    return view;
 }
 
 std::shared_ptr<KernelObject> section_from_descriptor(int descriptor, DWORD access) {

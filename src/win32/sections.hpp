@@ -3,8 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
-#include <optional>
 
 #include <comap/section.hpp>
 
@@ -29,11 +27,7 @@ class SectionObject final : public KernelObject {
     void* map(DWORD protection, std::uint64_t offset_bytes, std::uint64_t size_bytes, void* address) const;
 
   private:
-    Result<BodyFile> free_body() const;
-
     const Section section_;
-    mutable std::mutex mutex_;
-    mutable std::optional<BodyFile> free_body_;  // under the mutex; holds nothing
 };
 
 // For children that inherit a handle: the section behind a descriptor of share_descriptor(), for a handle with that access.
