@@ -250,6 +250,34 @@ TEST(Win32Console, ExitInAnotherThreadGivesTheTerminalBack) {
     EXPECT_TRUE(child.is_as_before());
 }
 
+// The child has no thread that would give the lock back, and no business with the signals of the one that waits.
+TEST(Win32Console, AForkWhileAThreadWaitsForAKey) {
+    ChildAtTerminal child([] {
+        int key = 0;
+        std::thread reader([&] { key = _getch(); });
+        becomes([] {
+            termios mode{};
+            return tcgetattr(STDIN_FILENO, &mode) == 0 && !(mode.c_lflag & ICANON);
+        });
+        const pid_t forked = fork();
+        if (forked == 0) {
+            alarm(60);
+            struct sigaction action {};
+            sigaction(SIGTERM, nullptr, &action);
+            _exit(action.sa_handler == SIG_DFL ? _getch() : 1);
+        }
+        std::puts("forked");
+        std::fflush(stdout);
+        int status = -1;
+        waitpid(forked, &status, 0);
+        reader.join();
+        return WIFEXITED(status) && WEXITSTATUS(status) + key == 'a' + 'b' ? 0 : 1;
+    });
+    EXPECT_TRUE(child.shows("forked"));
+    child.press("ab\n");  // whoever comes first ends the raw mode, in which the other waits: then he has a whole line to read from
+    EXPECT_EQ(exit_status(child.end()), 0);
+}
+
 TEST(Win32Console, MessageBoxIsFramedAndWaitsForEnter) {
     ChildAtTerminal child([] {
         const WCHAR* const text = u"gr\u00f6\u00dfer \u4e2d\nsecond line that is wrapped at the width of the terminal\033[2J";

@@ -8,7 +8,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <new>
 #include <poll.h>
+#include <pthread.h>
 #include <termios.h>
 #include <unistd.h>
 #include <utility>
@@ -84,6 +86,20 @@ void guard_signals() {
 void unguard_signals() {
     for (const int signal_number : kSignals) sigaction(signal_number, &own_actions[static_cast<std::size_t>(signal_number)], nullptr);
 }
+
+// In the child of a fork: no thread waits for keys, whatever its parent's do. Of the terminal, which both have, it leaves the mode.
+void forget_in_child() {
+    if (raw_mutex.try_lock()) return raw_mutex.unlock();
+    new (&raw_mutex) std::mutex;
+    is_raw.store(false, std::memory_order_relaxed);
+    for (const int signal_number : kSignals) {
+        struct sigaction now {};
+        sigaction(signal_number, nullptr, &now);
+        if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == guard) sigaction(signal_number, &own_actions[static_cast<std::size_t>(signal_number)], nullptr);
+    }
+}
+
+[[gnu::constructor]] void watch_forks() { ::pthread_atfork(nullptr, nullptr, forget_in_child); }
 
 // While it lives, keys come as they are pressed and are not shown.
 class RawTerminal {
