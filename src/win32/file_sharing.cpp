@@ -2,9 +2,11 @@
 #include "win32/file_sharing.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 
 namespace comap::win32 {
@@ -43,18 +45,27 @@ void lock_each(int descriptor, off_t first, DWORD bits) {
         if (bits & (1u << bit)) set_lock(descriptor, F_RDLCK, first + bit);
 }
 
-constexpr int kAttempts = 8;
+constexpr int kAttempts = 12;
 
 // For a random time, so that nobody keeps in step with another; on average twice as long as the time before.
 void back_off(int attempt) {
     constexpr std::uint64_t kSpread = 0x9e37'79b9'7f4a'7c15;
-    constexpr int kShortestBits = 12;  // of nanoseconds: up to 8 us, in the end up to half a millisecond
+    constexpr int kShortestBits = 12;  // of nanoseconds: up to 8 us, in the end up to 8 ms
     struct timespec now = {};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
     const std::uint64_t random = (static_cast<std::uint64_t>(now.tv_nsec) ^ static_cast<std::uint64_t>(::gettid()) << 32) * kSpread;
     const int bits = kShortestBits + attempt;
     const struct timespec nap = {0, static_cast<long>(random >> (64 - bits))};
     ::nanosleep(&nap, nullptr);
+}
+
+// False: there are no such locks, or somebody keeps it.
+bool lock_whole(int descriptor) {
+    for (int attempt = 1;; ++attempt) {
+        if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return true;
+        if (errno != EWOULDBLOCK || attempt == kAttempts) return false;
+        back_off(attempt);
+    }
 }
 
 }  // namespace
@@ -67,17 +78,19 @@ DWORD uses_of(DWORD rights) {
     return uses;
 }
 
+// Under the lock of the file as a whole there is only one who has locked bytes that he may have to give back, so what the bytes say
+// is so. A program of other calls may keep that lock for long: then it is done without, and of two who come at one moment both
+// may go back.
 bool begin_sharing(int descriptor, DWORD uses, DWORD share) {
     if (uses == 0) return true;
     const DWORD denies = kAllShares & ~share;
-    for (int attempt = 0; attempt < kAttempts; ++attempt) {  // two who come at one moment may both go back: one is soon the first
-        if (attempt > 0) back_off(attempt);
-        lock_each(descriptor, kUsed, uses);
-        lock_each(descriptor, kDenied, denies);
-        if (!any_locked_by_others(descriptor, kDenied, uses) && !any_locked_by_others(descriptor, kUsed, denies)) return true;
-        set_lock(descriptor, F_UNLCK, kUsed, 6);
-    }
-    return false;
+    const bool is_alone = lock_whole(descriptor);
+    lock_each(descriptor, kUsed, uses);
+    lock_each(descriptor, kDenied, denies);
+    const bool is_free = !any_locked_by_others(descriptor, kDenied, uses) && !any_locked_by_others(descriptor, kUsed, denies);
+    if (!is_free) set_lock(descriptor, F_UNLCK, kUsed, 6);
+    if (is_alone) ::flock(descriptor, LOCK_UN);
+    return is_free;
 }
 
 bool is_kept_from_deletion(int descriptor) { return is_locked_by_others(descriptor, kDenied + 2); }

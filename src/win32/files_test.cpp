@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -180,6 +181,19 @@ TEST_F(Files, AreOpenedByOneOfManyWhoWantThemAlone) {
             if (one != INVALID_HANDLE_VALUE && CloseHandle(one)) ++count;
         ASSERT_EQ(count, 1) << round;
     }
+}
+
+TEST_F(Files, AreSharedAsAgreedWhileAnotherProgramLocksThem) {
+    put("locked", "");
+    const int other = ::open("locked", O_RDONLY | O_CLOEXEC);
+    ASSERT_EQ(::flock(other, LOCK_EX), 0);
+    {
+        const Opened first("locked", kReadWrite, OPEN_EXISTING, FILE_SHARE_READ);
+        EXPECT_EQ(error_of("locked", GENERIC_READ, OPEN_EXISTING), DWORD{ERROR_SUCCESS});
+        EXPECT_EQ(error_of("locked", kReadWrite, OPEN_EXISTING), DWORD{ERROR_SHARING_VIOLATION});
+    }
+    EXPECT_EQ(error_of("locked", kReadWrite, OPEN_EXISTING, 0), DWORD{ERROR_SUCCESS});
+    ::close(other);
 }
 
 // In step, as far as that can be had.
