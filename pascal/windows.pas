@@ -33,6 +33,7 @@ type
   LPDWORD = ^DWORD;
   LPLONG = ^LONG;
   HWND = HANDLE;
+  HMODULE = HANDLE;
 
   SECURITY_ATTRIBUTES = record
     nLength: DWORD;
@@ -163,6 +164,8 @@ const
   PROCESS_ALL_ACCESS = $001FFFFF;
   DUPLICATE_CLOSE_SOURCE = $1;
   DUPLICATE_SAME_ACCESS = $2;
+  HANDLE_FLAG_INHERIT = $1;
+  HANDLE_FLAG_PROTECT_FROM_CLOSE = $2;
 
   GENERIC_READ = $80000000;
   GENERIC_WRITE = $40000000;
@@ -176,6 +179,9 @@ const
   FILE_BEGIN = 0;
   FILE_CURRENT = 1;
   FILE_END = 2;
+  STD_INPUT_HANDLE = DWORD(-10);
+  STD_OUTPUT_HANDLE = DWORD(-11);
+  STD_ERROR_HANDLE = DWORD(-12);
 
   MEM_COMMIT = $1000;
   MEM_RESERVE = $2000;
@@ -200,6 +206,8 @@ procedure SetLastError(code: DWORD); cdecl; external win32;
 function CloseHandle(handle: HANDLE): BOOL; cdecl; external win32;
 function DuplicateHandle(sourceProcess, source, targetProcess: HANDLE; target: LPHANDLE; access: DWORD; inherit: BOOL;
   options: DWORD): BOOL; cdecl; external win32;
+function GetHandleInformation(handle: HANDLE; var flags: DWORD): BOOL; cdecl; external win32;
+function SetHandleInformation(handle: HANDLE; mask, flags: DWORD): BOOL; cdecl; external win32;
 
 { Sections }
 function CreateFileMappingA(aFile: HANDLE; attributes: LPSECURITY_ATTRIBUTES; protect, sizeHigh, sizeLow: DWORD;
@@ -229,6 +237,12 @@ function CreateMutex(attributes: LPSECURITY_ATTRIBUTES; owned: BOOL; name: LPCST
   external win32 name 'CreateMutexA'; overload;
 function CreateMutex(attributes: LPSECURITY_ATTRIBUTES; owned: BOOL; name: LPCWSTR): HANDLE; cdecl;
   external win32 name 'CreateMutexW'; overload;
+function CreateMutexExA(attributes: LPSECURITY_ATTRIBUTES; name: LPCSTR; flags, access: DWORD): HANDLE; cdecl; external win32;
+function CreateMutexExW(attributes: LPSECURITY_ATTRIBUTES; name: LPCWSTR; flags, access: DWORD): HANDLE; cdecl; external win32;
+function CreateMutexEx(attributes: LPSECURITY_ATTRIBUTES; name: LPCSTR; flags, access: DWORD): HANDLE; cdecl;
+  external win32 name 'CreateMutexExA'; overload;
+function CreateMutexEx(attributes: LPSECURITY_ATTRIBUTES; name: LPCWSTR; flags, access: DWORD): HANDLE; cdecl;
+  external win32 name 'CreateMutexExW'; overload;
 function OpenMutexA(access: DWORD; inherit: BOOL; name: LPCSTR): HANDLE; cdecl; external win32;
 function OpenMutexW(access: DWORD; inherit: BOOL; name: LPCWSTR): HANDLE; cdecl; external win32;
 function OpenMutex(access: DWORD; inherit: BOOL; name: LPCSTR): HANDLE; cdecl; external win32 name 'OpenMutexA'; overload;
@@ -242,6 +256,12 @@ function CreateEvent(attributes: LPSECURITY_ATTRIBUTES; manual, initial: BOOL; n
   external win32 name 'CreateEventA'; overload;
 function CreateEvent(attributes: LPSECURITY_ATTRIBUTES; manual, initial: BOOL; name: LPCWSTR): HANDLE; cdecl;
   external win32 name 'CreateEventW'; overload;
+function CreateEventExA(attributes: LPSECURITY_ATTRIBUTES; name: LPCSTR; flags, access: DWORD): HANDLE; cdecl; external win32;
+function CreateEventExW(attributes: LPSECURITY_ATTRIBUTES; name: LPCWSTR; flags, access: DWORD): HANDLE; cdecl; external win32;
+function CreateEventEx(attributes: LPSECURITY_ATTRIBUTES; name: LPCSTR; flags, access: DWORD): HANDLE; cdecl;
+  external win32 name 'CreateEventExA'; overload;
+function CreateEventEx(attributes: LPSECURITY_ATTRIBUTES; name: LPCWSTR; flags, access: DWORD): HANDLE; cdecl;
+  external win32 name 'CreateEventExW'; overload;
 function OpenEventA(access: DWORD; inherit: BOOL; name: LPCSTR): HANDLE; cdecl; external win32;
 function OpenEventW(access: DWORD; inherit: BOOL; name: LPCWSTR): HANDLE; cdecl; external win32;
 function OpenEvent(access: DWORD; inherit: BOOL; name: LPCSTR): HANDLE; cdecl; external win32 name 'OpenEventA'; overload;
@@ -257,6 +277,12 @@ function CreateSemaphore(attributes: LPSECURITY_ATTRIBUTES; initial, maximum: LO
   external win32 name 'CreateSemaphoreA'; overload;
 function CreateSemaphore(attributes: LPSECURITY_ATTRIBUTES; initial, maximum: LONG; name: LPCWSTR): HANDLE; cdecl;
   external win32 name 'CreateSemaphoreW'; overload;
+function CreateSemaphoreExA(attributes: LPSECURITY_ATTRIBUTES; initial, maximum: LONG; name: LPCSTR; flags, access: DWORD): HANDLE; cdecl; external win32;
+function CreateSemaphoreExW(attributes: LPSECURITY_ATTRIBUTES; initial, maximum: LONG; name: LPCWSTR; flags, access: DWORD): HANDLE; cdecl; external win32;
+function CreateSemaphoreEx(attributes: LPSECURITY_ATTRIBUTES; initial, maximum: LONG; name: LPCSTR; flags, access: DWORD): HANDLE; cdecl;
+  external win32 name 'CreateSemaphoreExA'; overload;
+function CreateSemaphoreEx(attributes: LPSECURITY_ATTRIBUTES; initial, maximum: LONG; name: LPCWSTR; flags, access: DWORD): HANDLE; cdecl;
+  external win32 name 'CreateSemaphoreExW'; overload;
 function OpenSemaphoreA(access: DWORD; inherit: BOOL; name: LPCSTR): HANDLE; cdecl; external win32;
 function OpenSemaphoreW(access: DWORD; inherit: BOOL; name: LPCWSTR): HANDLE; cdecl; external win32;
 function OpenSemaphore(access: DWORD; inherit: BOOL; name: LPCSTR): HANDLE; cdecl; external win32 name 'OpenSemaphoreA'; overload;
@@ -265,9 +291,14 @@ function ReleaseSemaphore(semaphore: HANDLE; count: LONG; previous: LPLONG): BOO
 
 { Waits }
 function WaitForSingleObject(handle: HANDLE; milliseconds: DWORD): DWORD; cdecl; external win32;
+function WaitForSingleObjectEx(handle: HANDLE; milliseconds: DWORD; alertable: BOOL): DWORD; cdecl; external win32;
 function WaitForMultipleObjects(count: DWORD; handles: PWOHandleArray; all: BOOL; milliseconds: DWORD): DWORD; cdecl; external win32;
+function WaitForMultipleObjectsEx(count: DWORD; handles: PWOHandleArray; all: BOOL; milliseconds: DWORD; alertable: BOOL): DWORD; cdecl;
+  external win32;
 function SignalObjectAndWait(signal, wait: HANDLE; milliseconds: DWORD; alertable: BOOL): DWORD; cdecl; external win32;
 procedure Sleep(milliseconds: DWORD); cdecl; external win32;
+function SleepEx(milliseconds: DWORD; alertable: BOOL): DWORD; cdecl; external win32;
+function SwitchToThread: BOOL; cdecl; external win32;
 
 { Files }
 function CreateFileA(name: LPCSTR; access, share: DWORD; attributes: LPSECURITY_ATTRIBUTES; disposition, flags: DWORD;
@@ -283,12 +314,26 @@ function WriteFile(aFile: HANDLE; const buffer; count: DWORD; var done: DWORD; o
 function GetFileSize(aFile: HANDLE; sizeHigh: LPDWORD): DWORD; cdecl; external win32;
 function GetFileSizeEx(aFile: HANDLE; var size: Int64): BOOL; cdecl; external win32;
 function SetFilePointer(aFile: HANDLE; distance: LONG; distanceHigh: LPLONG; origin: DWORD): DWORD; cdecl; external win32;
+function SetFilePointerEx(aFile: HANDLE; distance: Int64; position: PInt64; origin: DWORD): BOOL; cdecl; external win32;
 function SetEndOfFile(aFile: HANDLE): BOOL; cdecl; external win32;
 function FlushFileBuffers(aFile: HANDLE): BOOL; cdecl; external win32;
 function DeleteFileA(name: LPCSTR): BOOL; cdecl; external win32;
 function DeleteFileW(name: LPCWSTR): BOOL; cdecl; external win32;
 function DeleteFile(name: LPCSTR): BOOL; cdecl; external win32 name 'DeleteFileA'; overload;
 function DeleteFile(name: LPCWSTR): BOOL; cdecl; external win32 name 'DeleteFileW'; overload;
+function GetTempPathA(size: DWORD; path: LPSTR): DWORD; cdecl; external win32;
+function GetTempPathW(size: DWORD; path: LPWSTR): DWORD; cdecl; external win32;
+function GetTempPath(size: DWORD; path: LPSTR): DWORD; cdecl; external win32 name 'GetTempPathA'; overload;
+function GetTempPath(size: DWORD; path: LPWSTR): DWORD; cdecl; external win32 name 'GetTempPathW'; overload;
+function GetTempFileNameA(path, prefix: LPCSTR; unique: UINT; name: LPSTR): UINT; cdecl; external win32;
+function GetTempFileNameW(path, prefix: LPCWSTR; unique: UINT; name: LPWSTR): UINT; cdecl; external win32;
+function GetTempFileName(path, prefix: LPCSTR; unique: UINT; name: LPSTR): UINT; cdecl; external win32 name 'GetTempFileNameA'; overload;
+function GetTempFileName(path, prefix: LPCWSTR; unique: UINT; name: LPWSTR): UINT; cdecl; external win32 name 'GetTempFileNameW'; overload;
+function GetStdHandle(which: DWORD): HANDLE; cdecl; external win32;
+function WriteConsoleA(output: HANDLE; text: LPCVOID; count: DWORD; var written: DWORD; reserved: LPVOID): BOOL; cdecl; external win32;
+function WriteConsoleW(output: HANDLE; text: LPCVOID; count: DWORD; var written: DWORD; reserved: LPVOID): BOOL; cdecl; external win32;
+function WriteConsole(output: HANDLE; text: LPCVOID; count: DWORD; var written: DWORD; reserved: LPVOID): BOOL; cdecl;
+  external win32 name 'WriteConsoleA';
 
 { Threads and processes }
 function CreateThread(attributes: LPSECURITY_ATTRIBUTES; stackSize: SIZE_T; start: TFNThreadStartRoutine; parameter: LPVOID;
@@ -299,6 +344,8 @@ procedure ExitThread(code: DWORD); cdecl; external win32;
 function GetExitCodeThread(thread: HANDLE; var code: DWORD): BOOL; cdecl; external win32;
 function GetCurrentThread: HANDLE; cdecl; external win32;
 function GetCurrentThreadId: DWORD; cdecl; external win32;
+function GetThreadId(thread: HANDLE): DWORD; cdecl; external win32;
+function ResumeThread(thread: HANDLE): DWORD; cdecl; external win32;
 function CreateProcessA(application: LPCSTR; line: LPSTR; processAttributes, threadAttributes: LPSECURITY_ATTRIBUTES; inherit: BOOL;
   flags: DWORD; environment: LPVOID; directory: LPCSTR; constref start: TStartupInfoA; var information: TProcessInformation): BOOL; cdecl;
   external win32;
@@ -314,6 +361,11 @@ function GetExitCodeProcess(process: HANDLE; var code: DWORD): BOOL; cdecl; exte
 procedure ExitProcess(code: UINT); cdecl; external win32;
 function GetCurrentProcess: HANDLE; cdecl; external win32;
 function GetCurrentProcessId: DWORD; cdecl; external win32;
+function GetProcessId(process: HANDLE): DWORD; cdecl; external win32;
+function GetModuleHandleA(name: LPCSTR): HMODULE; cdecl; external win32;
+function GetModuleHandleW(name: LPCWSTR): HMODULE; cdecl; external win32;
+function GetModuleHandle(name: LPCSTR): HMODULE; cdecl; external win32 name 'GetModuleHandleA'; overload;
+function GetModuleHandle(name: LPCWSTR): HMODULE; cdecl; external win32 name 'GetModuleHandleW'; overload;
 
 { Times }
 function GetTickCount: DWORD; cdecl; external win32;

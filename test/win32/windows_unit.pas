@@ -55,7 +55,12 @@ begin
   Check(WaitForMultipleObjects(2, @both, False, 0) = WAIT_OBJECT_0 + 1, 'WaitForMultipleObjects');
   Check(ReleaseSemaphore(both[0], 2, @previous) and (previous = 0), 'ReleaseSemaphore');
   Check(WaitForMultipleObjects(2, @both, True, 0) = WAIT_OBJECT_0, 'both');
+  Check(WaitForSingleObjectEx(both[0], 0, False) = WAIT_OBJECT_0, 'WaitForSingleObjectEx');
   Check(CloseHandle(both[0]) and CloseHandle(thread), 'closing');
+  both[0] := CreateMutexEx(nil, PAnsiChar('Local\unit'), 0, MUTEX_ALL_ACCESS);
+  both[1] := CreateEventEx(nil, PWideChar(UnicodeString('Local\unit event')), 2, EVENT_ALL_ACCESS);
+  Check(WaitForMultipleObjectsEx(2, @both, True, 0, False) = WAIT_OBJECT_0, 'WaitForMultipleObjectsEx');
+  Check(ReleaseMutex(both[0]) and CloseHandle(both[0]) and CloseHandle(both[1]), 'closing');
 end;
 
 procedure Processes;
@@ -89,9 +94,28 @@ begin
   Check(WriteFile(handle, text, SizeOf(text), done, nil) and (done = 4), 'WriteFile');
   Check(GetFileSizeEx(handle, size) and (size = 4), 'GetFileSizeEx');
   FillChar(text, SizeOf(text), 0);
+  Check(SetFilePointerEx(handle, -4, @size, FILE_CURRENT) and (size = 0), 'SetFilePointerEx');
   Check(SetFilePointer(handle, 0, nil, FILE_BEGIN) = 0, 'SetFilePointer');
   Check(ReadFile(handle, text, SizeOf(text), done, nil) and (text = 'text'), 'ReadFile');
   Check(CloseHandle(handle) and DeleteFile(PAnsiChar(name)), 'closing');
+end;
+
+procedure TemporaryFiles;
+var
+  path, name: array[0..MAX_PATH] of AnsiChar;
+begin
+  Check(GetTempPath(MAX_PATH, PAnsiChar(@path)) > 0, 'GetTempPath');
+  Check(GetTempFileName(PAnsiChar(@path), PAnsiChar('unit'), 0, PAnsiChar(@name)) <> 0, 'GetTempFileName');
+  Check(DeleteFile(PAnsiChar(@name)), 'closing');
+end;
+
+procedure Consoles;
+var
+  done: DWORD;
+begin
+  Check(GetModuleHandle(nil) <> 0, 'GetModuleHandle');
+  Check(GetModuleHandle('missing.dll') = 0, 'GetModuleHandle of what is not there');
+  Check(not WriteConsole(GetStdHandle(STD_OUTPUT_HANDLE), PAnsiChar('x'), 1, done, nil) and (GetLastError = ERROR_INVALID_HANDLE), 'no console');
 end;
 
 begin
@@ -99,5 +123,7 @@ begin
   Waits;
   Processes;
   Files;
+  TemporaryFiles;
+  Consoles;
   WriteLn('all right');
 end.
