@@ -16,6 +16,7 @@
 #include <utility>
 
 #include <comap/record.hpp>
+#include <comap/ring.hpp>
 #include <comap/section.hpp>
 
 namespace comap {
@@ -36,11 +37,6 @@ struct CellOpenOptions : OpenOptions {
 
 namespace internal {
 
-struct RealMachine {
-    template <typename T>
-    using Atom = std::atomic<T>;
-};
-
 // Where the values of a cell are, and the steps that readers and a lone writer take without a call; sync/cell_word.hpp has the
 // rest. On a machine, so that the model test runs this very code.
 template <typename Machine>
@@ -48,9 +44,13 @@ struct BasicCellSlots {
     using Word = std::uintptr_t;
     using WordAtom = typename Machine::template Atom<Word>;
     static constexpr std::uint32_t kVersions = 0x7fff'ffffu;
-    static constexpr std::uint32_t kNextVersion = 2;  // of the change word: see sync/change_word.hpp
+    static constexpr std::uint32_t kNextVersion = 2;  // of the change word
+    static constexpr std::uint32_t kArmed = 1;        // of the watch word
 
+    // See sync/change_word.hpp.
     typename Machine::template Atom<std::uint32_t>* change = nullptr;
+    typename Machine::template Atom<std::uint32_t>* watch = nullptr;
+    typename Machine::template Atom<std::uint32_t>* storing = nullptr;
     WordAtom* words = nullptr;  // of all slots
     typename Machine::template Atom<std::uint64_t>* directory = nullptr;  // several writers: version and slot of each value
     std::uint32_t slot_mask = 0;   // slots of one writer, less one; the size of the directory, less one
@@ -86,6 +86,7 @@ struct BasicCellSlots {
         const WordAtom* const from = this->slot(slot);
         auto* const target = static_cast<std::byte*>(out);
         std::size_t done = 0;
+#pragma GCC unroll 8
         for (; size_bytes - done >= sizeof(Word); done += sizeof(Word)) {
             const Word word = from[done / sizeof(Word)].load(std::memory_order_relaxed);
             std::memcpy(target + done, &word, sizeof word);
@@ -105,6 +106,7 @@ struct BasicCellSlots {
         std::atomic_thread_fence(std::memory_order_release);
         const auto* const source = static_cast<const std::byte*>(value);
         std::size_t done = 0;
+#pragma GCC unroll 8
         for (; size_bytes - done >= sizeof(Word); done += sizeof(Word)) {
             Word word;
             std::memcpy(&word, source + done, sizeof word);
@@ -116,48 +118,40 @@ struct BasicCellSlots {
         to[done / sizeof(Word)].store(word, std::memory_order_relaxed);
     }
 
-    // The slot that the lone writer fills after that change word.
-    [[gnu::always_inline]] WordAtom* next_slot(std::uint32_t seen) const { return slot(((seen >> 1) + 1) & slot_mask); }
-
-    // The lone writer's store, if nobody sleeps on the cell. `seen`: the change word after his last store; `next`: next_slot of it.
+    // The lone writer's store, if nobody sleeps on the cell or watches it: plain stores. `seen`: the change word after his last store.
     // False: nothing is published, and nothing that a reader sees has changed.
-    [[gnu::always_inline]] bool store_unless_awaited(std::uint32_t seen, WordAtom* next, const void* value, std::size_t size_bytes) const {
-        fill(next, value, size_bytes);
+    [[gnu::always_inline]] bool store_unless_awaited(std::uint32_t seen, const void* value, std::size_t size_bytes) const {
+        const std::uint32_t next = ((seen >> 1) + 1) & kVersions;
+        fill(slot(next & slot_mask), value, size_bytes);
+        storing->store(next, std::memory_order_relaxed);
+        Machine::light_barrier();  // SYNC cell.storing: begun before looking who waits; pairs with change.settle.
+        if (change->load(std::memory_order_relaxed) != seen || (watch->load(std::memory_order_relaxed) & kArmed) != 0) [[unlikely]] return false;
         // SYNC change.publish: the value is seen with the new version; pairs with change.seen.
-        return change->compare_exchange_strong(seen, seen + kNextVersion, std::memory_order_seq_cst, std::memory_order_relaxed);
+        change->store(seen + kNextVersion, std::memory_order_release);
+        return true;
     }
 };
-using CellSlots = BasicCellSlots<RealMachine>;
+using CellSlots = BasicCellSlots<RingMemory>;
 
 // The role of the lone writer, for storing without a call. In the process's own memory.
 struct CellRole {
-    std::atomic<std::uint32_t> taken{0};  // the count of forks when the handle took the role; 0: not taken, or each store has to wake
+    std::atomic<std::uint32_t> taken{0};  // the count of forks when the handle took the role; 0: not taken, or each store takes a call
     std::atomic<std::uint32_t> last{0};   // the change word after our last store, without the sleeper bit
-    std::atomic<CellSlots::WordAtom*> next{nullptr};  // the slot that follows from it: known beforehand, as the store waits for its address
-
-    [[gnu::always_inline]] void stored(const CellSlots& slots, std::uint32_t word) {
-        last.store(word, std::memory_order_relaxed);
-        next.store(slots.next_slot(word), std::memory_order_relaxed);
-    }
 };
 
 // The lone writer's role as his handle sees it.
 struct CellWriter {
     CellRole* role = nullptr;
-    const std::uint32_t* forks = nullptr;               // counted up in every child of a fork
-    const std::atomic<std::uint32_t>* watch = nullptr;  // see sync/change_word.hpp
+    const std::uint32_t* forks = nullptr;  // counted up in every child of a fork
 
-    static constexpr std::uint32_t kArmed = 1;
     static constexpr std::uint32_t kNone = ~0u;  // no version
 
     // The version that was stored, if that could be done without a call.
-    [[gnu::always_inline]] std::uint32_t store_quickly(const CellSlots& slots, const void* value, std::size_t size_bytes, bool& is_watched) const {
+    [[gnu::always_inline]] std::uint32_t store_quickly(const CellSlots& slots, const void* value, std::size_t size_bytes) const {
         if (!role || role->taken.load(std::memory_order_relaxed) != *forks) [[unlikely]] return kNone;
         const std::uint32_t seen = role->last.load(std::memory_order_relaxed);
-        if (!slots.store_unless_awaited(seen, role->next.load(std::memory_order_relaxed), value, size_bytes)) [[unlikely]] return kNone;
-        // SYNC watch.look: the version is advanced before the watch word is read; pairs with watch.arm.
-        is_watched = (watch->load(std::memory_order_seq_cst) & kArmed) != 0;
-        role->stored(slots, seen + CellSlots::kNextVersion);
+        if (!slots.store_unless_awaited(seen, value, size_bytes)) [[unlikely]] return kNone;
+        role->last.store(seen + CellSlots::kNextVersion, std::memory_order_relaxed);
         return (seen + CellSlots::kNextVersion) >> 1;
     }
 };
@@ -215,9 +209,6 @@ class COMAP_API RawCell {
     const internal::CellSlots& slots() const { return slots_; }
     const internal::CellWriter& writer() const { return writer_; }
 
-    // Of a cell for one writer: tells those who watch it by descriptor that a value was stored.
-    void tell_watchers() const;
-
     // For Cell<T>: runs change(value, context) on a copy of the latest value and stores what it made of it, as one step: where
     // another writer came between, it runs again, on the value that is the latest then.
     Result<std::uint32_t> update(void (*change)(std::byte* value, void* context), void* context, std::optional<Deadline> deadline = {}) const;
@@ -265,9 +256,7 @@ class Cell {
     }
 
     [[gnu::always_inline]] Result<std::uint32_t> store(const T& value, std::optional<Deadline> deadline = {}) const {
-        bool is_watched = false;
-        const std::uint32_t version = raw_.writer().store_quickly(raw_.slots(), &value, sizeof(T), is_watched);
-        if (is_watched) [[unlikely]] raw_.tell_watchers();
+        const std::uint32_t version = raw_.writer().store_quickly(raw_.slots(), &value, sizeof(T));
         if (version != internal::CellWriter::kNone) [[likely]] return version;
         return raw_.store(std::as_bytes(std::span(&value, 1)), deadline);
     }

@@ -37,7 +37,8 @@ class COMAP_API Watcher {
 
     // Watches for versions other than `seen`; one that is already there is reported by next(), and the descriptor becomes
     // readable. `tag` is the caller's own and must not be in use. Errors: invalid_argument (tag in use), permission_denied
-    // (the object's mode lets us read only, and it was not made for readers of that kind), os_error (inotify limits).
+    // (the object's mode lets us read only, and it was not made for readers of that kind), os_error (inotify limits); of a cell for
+    // one writer also unsupported (membarrier(2), Linux 4.16, is missing).
     Result<void> add(const Section& section, std::uint64_t tag, std::uint32_t seen);
     Result<void> add(const Text& text, std::uint64_t tag, std::uint32_t seen);
     Result<void> add(const RawCell& cell, std::uint64_t tag, std::uint32_t seen);

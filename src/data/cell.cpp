@@ -21,7 +21,7 @@ namespace {
 
 using namespace internal;
 
-constexpr std::uint64_t kRoleByte = 1;  // of the object's file: its write lock is the lone writer's role; the next are those of several
+constexpr std::uint64_t kPlaceByte = kSoleByte + 1;  // of the object's file: its write lock is the first place of several writers
 constexpr std::uint32_t kReadAttemptsMax = 64;
 constexpr std::uint32_t kStoreAttemptsMin = 16;  // whatever the deadline: none of them waits, and one may be spent on helping another
 
@@ -94,12 +94,12 @@ struct RawCell::Mapping {
 
     bool has_role() const { return role.is_ours(); }
     bool is_for_one() const { return words.slots.directory == nullptr; }
-    CellWriter writer() { return {&alone, &os::fork_generation, &page->change.watch}; }
+    CellWriter writer() { return {&alone, &os::fork_generation}; }
 
     // REQUIRES: one thread at a time, which for several writers `storing` sees to. Errors: busy (others have all roles).
     Result<void> take_role() {
         if (has_role()) [[likely]] return {};
-        const std::uint64_t first = is_for_one() ? kRoleByte : kRoleByte + 1;
+        const std::uint64_t first = is_for_one() ? kSoleByte : kPlaceByte;
         const std::uint64_t count = is_for_one() ? 1 : object->header().writer_count;
         const auto taken = role.take(*object, first, count);
         if (!taken) return fail(code_of(taken.error()), taken.error(), object->name(), "the writer's role in the cell '", shown(object->name()), "' cannot be had: ", os_text(taken.error()));
@@ -109,9 +109,14 @@ struct RawCell::Mapping {
         if (!*taken)
             return fail(Code::busy, 0, object->name(), "the cell '", shown(object->name()), "' has ", count,
                         " writers, and no more at a time may store in it; end one, or create the cell for more");
-        if (is_for_one()) alone.stored(words.slots, current_version(page->change) * kOneVersion);
-        else place.take(words, static_cast<std::uint32_t>(role.byte() - first));
-        if (is_for_one() && !words.always_wakes) alone.taken.store(os::fork_generation, std::memory_order_relaxed);
+        if (!is_for_one()) {
+            place.take(words, static_cast<std::uint32_t>(role.byte() - first));
+            return {};
+        }
+        const std::uint32_t version = current_version(page->change);
+        alone.last.store(version * kOneVersion, std::memory_order_relaxed);
+        page->change.storing.store(version, std::memory_order_relaxed);  // a dead writer may have left what he had begun
+        if (!words.always_wakes && os::take_part_in_barriers()) alone.taken.store(os::fork_generation, std::memory_order_relaxed);
         return {};
     }
 
@@ -130,12 +135,10 @@ struct RawCell::Mapping {
 
     // REQUIRES: has_role(), of a cell for one writer.
     std::uint32_t store_next(const void* value) {
-        bool is_watched = false;
-        const std::uint32_t quick = writer().store_quickly(words.slots, value, words.record_bytes, is_watched);
-        if (is_watched) internal::tell_watchers(words);
+        const std::uint32_t quick = writer().store_quickly(words.slots, value, words.record_bytes);
         if (quick != CellWriter::kNone) return quick;
         const std::uint32_t version = store_alone(words, alone.last, value);
-        alone.stored(words.slots, version * kOneVersion);
+        alone.last.store(version * kOneVersion, std::memory_order_relaxed);
         return version;
     }
 
@@ -186,6 +189,8 @@ Result<RawCell> RawCell::map(std::shared_ptr<Object> object) {
     auto* const body = static_cast<std::byte*>(mapping->map.address());
     CellSlots& slots = mapping->words.slots;
     slots.change = &mapping->page->change.change;
+    slots.watch = &mapping->page->change.watch;
+    slots.storing = &mapping->page->change.storing;
     slots.words = reinterpret_cast<CellSlots::WordAtom*>(body + cell_directory_bytes(header.slot_count, header.writer_count));
     slots.directory = header.writer_count > 1 ? reinterpret_cast<std::atomic<std::uint64_t>*>(body) : nullptr;
     slots.slot_mask = header.slot_count - 1;
@@ -325,10 +330,6 @@ Result<std::uint32_t> RawCell::update(void (*change)(std::byte* value, void* con
         if (end == CellStored::stored) return version;
         if (attempt >= kStoreAttemptsMin && deadline.is_over()) return mapping_->always_overtaken();
     }
-}
-
-void RawCell::tell_watchers() const {
-    if (mapping_) internal::tell_watchers(mapping_->words);
 }
 
 void RawCell::give_up_role() const {

@@ -19,7 +19,6 @@ constexpr std::uint32_t kTriesForPlace = 20;
 constexpr std::uint32_t kTriesMin = 16;       // to copy a message out, also after the deadline
 constexpr std::uint32_t kVainLooksMax = 10'000;  // each is in vain only if a message, or a claim, came in between
 constexpr std::uint32_t kPausesMax = 24;  // between two looks of one who follows a stream: about a microsecond
-constexpr std::chrono::nanoseconds kDoze = std::chrono::milliseconds(1);
 
 tl::unexpected<Error> closed() { return fail(Code::invalid_argument, 0, "", "this channel handle is closed"); }
 

@@ -15,7 +15,6 @@ namespace {
 using namespace internal;
 
 constexpr std::chrono::nanoseconds kLookForDead = std::chrono::milliseconds(20);  // how often a taker who waits does, while messages are held
-constexpr std::chrono::nanoseconds kDoze = std::chrono::milliseconds(1);
 constexpr std::chrono::nanoseconds kPatience = std::chrono::seconds(2);  // with a taker who is stopped in the middle
 constexpr std::chrono::nanoseconds kPatienceInPassing = std::chrono::milliseconds(10);
 constexpr std::uint32_t kVainLooksMax = 10'000;

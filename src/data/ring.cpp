@@ -11,7 +11,6 @@
 namespace comap::internal {
 namespace {
 
-constexpr std::uint32_t kPatienceWithSender = 300;  // pauses of up to 1 ms
 constexpr std::chrono::nanoseconds kLookForDead = std::chrono::milliseconds(10);  // how often one who waits for room does
 
 std::uint32_t alignment_for(std::uint64_t message_bytes) { return message_bytes <= 256 ? 8 : 64; }
@@ -116,7 +115,7 @@ Deadline Ring::patience() const {
 // --- who may send
 
 Result<void> Ring::take_role() {
-    const auto taken = role_.take(*object_, kSenderByte, 1);
+    const auto taken = role_.take(*object_, kSoleByte, 1);
     if (!taken) return fail(code_of(taken.error()), taken.error(), object_->name(), "the role to send into ", noun(), " cannot be had: ", os_text(taken.error()));
     if (!*taken)
         return fail(Code::busy, 0, object_->name(), noun(), " has a publisher, and only one at a time may publish in it; end that one, or create the channel for many publishers");
@@ -195,7 +194,7 @@ void Ring::give_up_role() {
 }
 
 bool Ring::has_sender() const {
-    if (!has_many_senders()) return sender.is_ours() || HeldByte::is_held(*object_, kSenderByte);
+    if (!has_many_senders()) return sender.is_ours() || object_->is_sole_role_taken();
     return !is_free(page_->sync.lock.load(std::memory_order_relaxed));
 }
 
@@ -204,11 +203,7 @@ bool Ring::settle_after_arming(std::uint64_t position) const {
     if (!os::barrier_everywhere()) return false;
     // SYNC ring.sleep: armed before looking at the frame; pairs with ring.busy.
     const auto& state = words_.view.frame(position).state;
-    for (std::uint32_t attempt = 0; (state.load(std::memory_order_seq_cst) & (kFrameBusy | kFrameReady)) == kFrameBusy && has_sender(); ++attempt) {
-        if (attempt == kPatienceWithSender) return false;  // it is stopped, right there
-        os::pause_briefly(attempt);
-    }
-    return true;
+    return settles([&] { return (state.load(std::memory_order_seq_cst) & (kFrameBusy | kFrameReady)) == kFrameBusy && has_sender(); });
 }
 
 // --- room

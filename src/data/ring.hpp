@@ -17,8 +17,7 @@
 
 namespace comap::internal {
 
-inline constexpr std::uint64_t kSenderByte = 1;   // of the object's file: its write lock is the lone sender's role
-inline constexpr std::uint64_t kPlaceByte = 16;   // the first of kRingPlacesMax: a subscriber's or a taker's place
+inline constexpr std::uint64_t kPlaceByte = 16;  // of the object's file: the first of kRingPlacesMax, whose write locks are subscribers' or takers' places
 
 // What is asked of a new channel or queue.
 struct NewRing {

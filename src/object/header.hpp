@@ -45,7 +45,7 @@ struct HeaderPage {                        // offset
     std::uint32_t name_size_bytes;         //   56
     std::uint32_t path_size_bytes;         //   60
     ChangeWords change;                    //   64*
-    std::array<std::byte, 56> reserved_72; //   72  the rest of that cache line
+    std::array<std::byte, 52> reserved_76; //   76  the rest of that cache line
     char name[kNameRoomBytes];             //  128  without the scope
     std::uint64_t file_device;             //  384  the backing file
     std::uint64_t file_inode;              //  392

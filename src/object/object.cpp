@@ -570,18 +570,41 @@ Result<bool> Object::is_only_holder() const {
     return *lock == os::Locked::no;
 }
 
+bool Object::has_lone_writer() const { return header_.layout == Layout::cell && !header_.has(kFlagManyWriters); }
+
+bool Object::is_sole_role_taken() const {
+    const auto locked = os::ask_lock(fd_.number(), kSoleByte);
+    return locked && *locked != os::Locked::no;
+}
+
+WaitPoint<os::Machine> Object::change_point(HeaderPage& page, std::uint32_t seen) const {
+    WaitPoint<os::Machine> point;
+    point.is = Awaited::change;
+    point.may_write = writable_ && !always_wakes();
+    point.change = &page.change;
+    point.looks_again = header_.has(kFlagManyWriters);
+    if (has_lone_writer()) {
+        point.has_publisher = [](void* object) { return static_cast<const Object*>(object)->is_sole_role_taken(); };
+        point.data = const_cast<Object*>(this);
+    }
+    point.seen = seen;
+    return point;
+}
+
+bool Object::arm(HeaderPage& page) const {
+    if (!writable_) return true;  // always_wake
+    internal::arm(page.change);
+    if (!has_lone_writer() || always_wakes()) return true;
+    return os::barrier_everywhere() && settles([&] { return is_storing(page.change) && is_sole_role_taken(); });
+}
+
 Result<Wait> Object::wait(std::uint32_t seen, Deadline deadline, WaitFor what) const {
     seen &= kVersionMask;
     COMAP_GET(HeaderPage* const page, this->page());
     if (current_version(page->change) != seen) return Wait::changed;
     if (!writable_) COMAP_TRY(require_waitable());
     if (what == WaitFor::change_or_alone) return wait_for_change_or_alone(seen, deadline);
-    WaitPoint<os::Machine> point;
-    point.is = Awaited::change;
-    point.may_write = writable_ && !always_wakes();
-    point.change = &page->change;
-    point.looks_again = header_.has(kFlagManyWriters);
-    point.seen = seen;
+    WaitPoint<os::Machine> point = change_point(*page, seen);
     switch (wait_any(std::span(&point, 1), deadline).end) {
         case Ended::timed_out:
             return Wait::timed_out;
@@ -653,17 +676,19 @@ Result<Wait> Object::wait_for_change_or_alone(std::uint32_t seen, Deadline deadl
     std::uint32_t looks_left = somebody_left ? kLooksAfterClose : 0;
     COMAP_GET(bool alone, is_only_holder());
     for (;;) {
-        if (writable_) arm(page->change);
+        const bool is_told = arm(*page);
         // The last words of one who published and left are a change first.
         if (version_after_arming(page->change) != seen) return Wait::changed;
         if (alone) return Wait::alone;
         if (spin_for_change(page->change, seen)) return Wait::changed;
-        const Deadline look_again = looks_left > 0 ? Deadline::after(kFirstLookAfterClose * (1u << (kLooksAfterClose - looks_left))) : Deadline::forever();
+        Deadline look_again = looks_left > 0 ? Deadline::after(kFirstLookAfterClose * (1u << (kLooksAfterClose - looks_left))) : Deadline::forever();
+        if (!is_told) look_again = earlier(look_again, Deadline::after(kDoze));
         const os::Ready ready = events->wait(earlier(deadline, look_again));
         if (ready != os::Ready::readable && current_version(page->change) != seen) return Wait::changed;
         if (ready == os::Ready::interrupted) return Wait::interrupted;
         if (ready == os::Ready::timed_out) {
-            if (looks_left == 0 || deadline.is_over()) return Wait::timed_out;
+            if (deadline.is_over() || (is_told && looks_left == 0)) return Wait::timed_out;
+            if (looks_left == 0) continue;
             --looks_left;
             COMAP_GET(alone, is_only_holder());
         } else if (take_events(*events)) {

@@ -19,8 +19,24 @@
 #include "object/namespaces.hpp"
 #include "os/change_events.hpp"
 #include "os/map.hpp"
+#include "os/word.hpp"
+#include "sync/waiting.hpp"
 
 namespace comap::internal {
+
+// Of the object's file: its write lock is the role of a cell's lone writer, or of a channel's lone sender.
+inline constexpr std::uint64_t kSoleByte = 1;
+
+// Looks until it is not under way any more; false: for 0.3 s it was.
+template <typename IsUnderWay>
+bool settles(const IsUnderWay& is_under_way) {
+    constexpr std::uint32_t kPausesMax = 300;  // of up to a millisecond
+    for (std::uint32_t pause = 0; is_under_way(); ++pause) {
+        if (pause == kPausesMax) return false;
+        os::pause_briefly(pause);
+    }
+    return true;
+}
 
 // What is asked of a new object.
 struct NewObject {
@@ -113,7 +129,18 @@ class Object {
     // The mode is such that a publisher can be told that we wait: else permission_denied.
     Result<void> require_waitable() const;
 
+    // For waiting until the version is not `seen`.
+    WaitPoint<os::Machine> change_point(HeaderPage& page, std::uint32_t seen) const;
+
+    // Asks for an event of the file at the next publish; what was published before must be looked for after this. False: a
+    // publisher is stopped where he may not see it, or the kernel makes no barriers here.
+    bool arm(HeaderPage& page) const;
+
+    // The write lock of kSoleByte is had, by whatever handle.
+    bool is_sole_role_taken() const;
+
   private:
+    bool has_lone_writer() const;
     static Result<std::shared_ptr<Object>> adopt(std::shared_ptr<Directory> directory, std::string full_name, std::string file_name,
                                                  Held held, const OpenOptions& options, std::optional<Kind> kind);
     static Result<std::shared_ptr<Object>> make(Namespaces* namespaces, const Name* name, const NewObject& wanted);

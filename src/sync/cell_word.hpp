@@ -2,7 +2,8 @@
 // Storing in a cell: the latest value of a record, in slots. Reading, and the lone writer's quickest store, are in
 // <comap/cell.hpp>, for they take no call.
 //
-// One writer: the value of version v lies in slot v mod the number of slots S. He writes the slot of v+1, then publishes.
+// One writer: the value of version v lies in slot v mod the number of slots S. He writes the slot of v+1, then publishes: by plain
+// stores while nobody sleeps on the cell or watches it (sync/change_word.hpp, the storing word).
 //
 // Several writers: each has a *place*, S slots of his own that nobody else writes. Which slot has the value of version v is said
 // by entry v mod S of the directory (64 bits, exact):
@@ -52,11 +53,12 @@ struct CellWords {
     std::size_t record_bytes = 0;
 };
 
-// The lone writer's store; returns its version. `last`: as for publish().
+// The lone writer's store where somebody may wait; returns its version. `last`: as for publish().
 template <typename Machine>
 std::uint32_t store_alone(const CellWords<Machine>& cell, std::atomic<std::uint32_t>& last, const void* value) {
     const std::uint32_t next = (current_version(*cell.words) + 1) & kVersionMask;
     cell.slots.fill(cell.slots.slot(next & cell.slots.slot_mask), value, cell.record_bytes);
+    cell.words->storing.store(next, std::memory_order_relaxed);
     publish(*cell.words, last, cell.always_wakes, cell.descriptor);
     return next;
 }

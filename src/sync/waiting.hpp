@@ -36,6 +36,7 @@ inline constexpr std::uint32_t kLockSpinTurns = 200;  // some 3 us: longer than 
 inline constexpr std::uint32_t kLockFirstLook = 40;
 inline constexpr std::uint32_t kSpinRoundsMin = 20;
 inline constexpr std::chrono::nanoseconds kSuspicionMax = std::chrono::seconds(1);  // then a contradiction is called corrupt
+inline constexpr std::chrono::nanoseconds kDoze = std::chrono::milliseconds(1);  // where nobody is sure to wake
 inline constexpr std::chrono::nanoseconds kUndecidedMax = std::chrono::milliseconds(4);  // then a look answers from a reservation after all
 
 enum class Awaited : std::uint8_t { lock, mutex, automatic_event, manual_event, semaphore, change, data };
@@ -76,9 +77,10 @@ struct WaitPoint {
     SemaphoreWord<Machine> semaphore = {};
     BasicChangeWords<Machine>* change = nullptr;
     bool looks_again = false;             // change: a publisher can die, or be stopped, before he wakes: see sync/cell_word.hpp
+    bool (*has_publisher)(void* data) = nullptr;  // change: its publisher may use plain stores (see sync/change_word.hpp); whether he lives
     std::uint32_t seen = 0;               // change: the version; manual event: its epoch when the waiting began
     const WaitHooks* hooks = nullptr;     // data
-    void* data = nullptr;
+    void* data = nullptr;                 // of hooks, or has_publisher
     std::chrono::nanoseconds sleeps_at_most = std::chrono::nanoseconds::max();
 
     bool slept_on_lock = false;
@@ -124,7 +126,7 @@ struct WaitPoint {
             case Awaited::semaphore:
                 return prepare_for_token(semaphore, bed, [&] { return semaphore.prepare(bed); });
             case Awaited::change:
-                return prepare_for_change(*change, may_write, seen, bed);
+                return prepare_for_change(*change, may_write, seen, bed) && (has_publisher == nullptr || settle());
             case Awaited::data:
                 if constexpr (std::is_same_v<Machine, os::Machine>) return hooks->prepare(data, bed, sleeps_at_most);
         }
@@ -205,6 +207,14 @@ struct WaitPoint {
     }
 
   private:
+    // Our sleeper bit is seen by every store from now on, or we only doze. False: look again at once.
+    bool settle() {
+        if (!may_write) return true;  // every store wakes
+        const bool is_sure = Machine::barrier_everywhere() && !(is_storing(*change) && has_publisher(data));
+        sleeps_at_most = is_sure ? std::chrono::nanoseconds::max() : kDoze;
+        return current_version(*change) == seen;
+    }
+
     // Reserved by nobody who could be.
     Take checked(Take end) const { return end == Take::reserved && is_impossible(lock.word->load(std::memory_order_relaxed)) ? Take::corrupt : end; }
 

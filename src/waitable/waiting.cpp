@@ -48,13 +48,7 @@ Result<Point> point_of(const Waitable& one) {
         return point;
     }
     COMAP_GET(HeaderPage* const page, one.object()->page());
-    Point point;
-    point.is = Awaited::change;
-    point.may_write = one.object()->page_is_writable() && !one.object()->always_wakes();
-    point.change = &page->change;
-    point.looks_again = one.object()->header().has(kFlagManyWriters);
-    point.seen = one.seen() & kVersionMask;
-    return point;
+    return one.object()->change_point(*page, one.seen() & kVersionMask);
 }
 
 Result<SyncKey> key_of(const Waitable& one) {

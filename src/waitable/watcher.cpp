@@ -26,11 +26,16 @@ struct Watched {
 
 // Arms again; the version if it is not the one last reported.
 std::optional<std::uint32_t> look_again(Watched& watched) {
-    if (watched.object->page_is_writable()) arm(watched.page->change);
+    // Where the publisher may not see it, because he is stopped, an event of our own makes us look again.
+    if (!watched.object->arm(*watched.page)) (void)os::reopen(watched.object->descriptor(), false);
     const std::uint32_t now = version_after_arming(watched.page->change);
     if (watched.is_ready ? !watched.is_ready() : now == watched.seen) return std::nullopt;
     watched.seen = now;
     return now;
+}
+
+tl::unexpected<Error> cannot_be_told(const Object& object) {
+    return fail(Code::unsupported, 0, object.name(), "'", shown(object.name()), "' cannot be watched by descriptor: the kernel, or a sandbox, refuses membarrier(2), or who writes it was stopped in the middle");
 }
 
 }  // namespace
@@ -89,14 +94,15 @@ Result<void> Watcher::State::add(const std::shared_ptr<Object>& object, std::uin
         return fail(code_of(watch.error()), watch.error(), object->name(), "'", shown(object->name()), "' cannot be watched: ", os_text(watch.error()),
                     " (limits: fs.inotify.max_user_watches)");
     Watched& entry = watched[tag] = Watched{object, page, *watch, seen & kVersionMask, std::move(is_ready)};
-    if (object->page_is_writable()) arm(page->change);
+    const bool is_told = object->arm(*page);
     // Opening and closing the file is an event of its own: the descriptor becomes readable for what is there already.
     const std::uint32_t now = version_after_arming(page->change);
     const bool is_there = entry.is_ready ? entry.is_ready() : now != entry.seen;
-    if (!is_there || os::reopen(object->descriptor(), false)) return {};
-    if (object->access() == Access::read_write && os::touch(object->descriptor(), kScratchOffsetBytes)) return {};
+    if (is_told && (!is_there || os::reopen(object->descriptor(), false))) return {};
+    if (is_told && object->access() == Access::read_write && os::touch(object->descriptor(), kScratchOffsetBytes)) return {};
     if (!is_shared(*watch)) events.remove(*watch);
     watched.erase(tag);
+    if (!is_told) return cannot_be_told(*object);
     return fail(Code::os_error, EMFILE, object->name(), "'", shown(object->name()), "' cannot be watched: too many open files");
 }
 
@@ -104,8 +110,7 @@ Result<void> Watcher::State::add(const Waitable& data, const std::shared_ptr<Obj
     if (!object) return fail(Code::invalid_argument, 0, "", "this handle is closed and cannot be watched");
     bool is_sure = true;
     (void)data.hooks()->look_after_arming(data.data(), is_sure);
-    if (!is_sure)
-        return fail(Code::unsupported, 0, object->name(), "'", shown(object->name()), "' cannot be watched by descriptor: the kernel, or a sandbox, refuses membarrier(2), or a sender was stopped in the middle of a message");
+    if (!is_sure) return cannot_be_told(*object);
     return add(object, tag, 0, [data] {
         bool sure = true;
         return data.hooks()->look_after_arming(data.data(), sure);

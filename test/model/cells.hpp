@@ -34,11 +34,14 @@ struct SimCell : Tracker {
         Simulation& simulation = Simulation::now();
         simulation.name(&words.change, "change");
         simulation.name(&words.watch, "watch");
+        simulation.name(&words.storing, "storing");
         if (has_directory)
             for (auto& entry : directory) simulation.name(&entry, "entry", this);
         for (auto& word : memory) simulation.name(&word, "word");
         memory[1].poke(~std::uintptr_t{0});  // the value of version 0
         cell.slots.change = &words.change;
+        cell.slots.watch = &words.watch;
+        cell.slots.storing = &words.storing;
         cell.slots.words = memory.data();
         cell.slots.directory = has_directory ? directory.data() : nullptr;
         cell.slots.slot_mask = kCellSlots - 1;
@@ -92,15 +95,17 @@ struct SimCell : Tracker {
         if (!load(value, seen)) Simulation::now().fail("nothing can be loaded at the end");
     }
 
-    internal::BasicChangeWords<M> words{Atom32{0}, Atom32{0}};
-    std::array<Atom64, kCellSlots> directory{};
-    std::array<SimAtom<std::uintptr_t>, std::size_t{kCellSlots} * places * kCellValueWords> memory{};
+    template <typename T>
+    using Atom = typename M::template Atom<T>;
+    internal::BasicChangeWords<M> words{Atom<std::uint32_t>{0}, Atom<std::uint32_t>{0}, Atom<std::uint32_t>{0}};
+    std::array<Atom<std::uint64_t>, kCellSlots> directory{};
+    std::array<Atom<std::uintptr_t>, std::size_t{kCellSlots} * places * kCellValueWords> memory{};
     internal::CellWords<M> cell;
     std::map<std::uint32_t, std::uint64_t> values{{0, 0}};  // by version
     std::uint32_t completed = 0;  // the latest version whose store has returned
 
   private:
-    std::uint32_t claimed_before(const Atom64& entry) const { return last_claims[static_cast<std::size_t>(&entry - directory.data())]; }
+    std::uint32_t claimed_before(const Atom<std::uint64_t>& entry) const { return last_claims[static_cast<std::size_t>(&entry - directory.data())]; }
     std::array<std::uint32_t, kCellSlots> last_claims{};
 };
 
@@ -125,14 +130,17 @@ class CellReaders : public Scenario {
         }
     }
 
-    void follow(int me, bool looks_again) {
+    void follow(int me, bool looks_again, bool (*has_publisher)(void*) = nullptr, void* data = nullptr) {
         while (seen_[at(me)] < versions_) {
             WaitPoint<M> point;
             point.is = Awaited::change;
             point.change = &shared_.words;
             point.seen = seen_[at(me)];
             point.looks_again = looks_again;
-            const Ended end = wait_for(point, looks_again ? Deadline::after(std::chrono::milliseconds(170)) : Deadline::forever()).end;
+            point.has_publisher = has_publisher;
+            point.data = data;
+            const Deadline until = looks_again ? Deadline::after(std::chrono::milliseconds(170)) : M::has_barriers ? Deadline::forever() : Deadline::after(std::chrono::milliseconds(5));
+            const Ended end = wait_for(point, until).end;
             if (end == Ended::timed_out && are_writers_over() && shared_.version() == seen_[at(me)]) return;
             if (end != Ended::acquired) continue;
             CellValue value;
@@ -161,7 +169,10 @@ class CellReaders : public Scenario {
     PerActor<std::uint32_t> seen_{};
 };
 
-// One writer at a time: two take turns in the role, which is free when its owner dies.
+// One writer at a time: two take turns in the role, which is free when its owner dies. One reads, and
+//   followed   one waits for each value
+//   sandboxed  the same where the kernel makes no barriers
+//   watched    one waits by descriptor
 template <typename M>
 class CellScenario : public CellReaders<M, 1> {
     using Base = CellReaders<M, 1>;
@@ -169,37 +180,62 @@ class CellScenario : public CellReaders<M, 1> {
     using Base::simulation_;
 
   public:
-    CellScenario() : Base(false, 2 * kStores) {
+    enum Variant { followed, sandboxed, watched };
+
+    explicit CellScenario(Variant variant) : Base(false, 2 * kStores), variant_(variant) {
+        M::begin_run();
+        M::has_barriers = variant != sandboxed;
         this->writers_ = {0, 1};
-        for (int i = 0; i < 2; ++i) simulation_.add_actor([this, i] { write(i); }, 100 + static_cast<std::uint32_t>(i), i);
+        for (int i = 0; i < 2; ++i)
+            simulation_.add_actor([this, i] {
+                write(i);
+                M::ends(i);
+            }, 100 + static_cast<std::uint32_t>(i), i);
         simulation_.add_actor([this] { this->read(2); }, 102, 2);
-        simulation_.add_actor([this] { this->follow(3, false); }, 103, 3);
+        if (variant != watched) {
+            simulation_.add_actor([this] { this->follow(3, false, [](void* scenario) { return static_cast<CellScenario*>(scenario)->has_owner(); }, this); }, 103, 3);
+        } else {
+            simulation_.name(&events_, "events");
+            simulation_.set_touched(&events_);
+            shared_.cell.descriptor = 3;
+            simulation_.add_actor([this] { watch(3); }, 103, 3);
+        }
     }
 
     void died(int actor) override {
+        M::ends(actor);
         if (owner_ == actor) owner_ = kNobody;
+        if (variant_ == watched) simulation_.kernel_add_and_wake_all(events_, 1);  // his file is closed
     }
 
     void at_end() override {
         for (int i = 0; i < 3; ++i) this->expect_ended(i);
-        if (simulation_.state(3) == State::asleep && this->seen_[3] != shared_.version()) simulation_.fail("the one who waits was not woken");
+        if (simulation_.state(3) == State::asleep && this->seen_[3] != shared_.version()) simulation_.fail("the one who waits was not told");
         shared_.expect_latest_at_end();
     }
 
   private:
     static constexpr std::uint32_t kStores = 4;
 
+    bool has_owner() const { return owner_ != kNobody; }
+
     void write(int me) {
         for (std::uint32_t round = 0; round < kStores; ++round) {
             if (owner_ != me) {
-                while (owner_ != kNobody) simulation_.work();
+                while (has_owner()) simulation_.work();
                 owner_ = me;
-                last_[at(me)].store(internal::current_version(shared_.words) * internal::kOneVersion, std::memory_order_relaxed);
+                const std::uint32_t version = internal::current_version(shared_.words);
+                last_[at(me)].store(version * internal::kOneVersion, std::memory_order_relaxed);
+                shared_.words.storing.store(version, std::memory_order_relaxed);
             }
             store(me);
-            if (simulation_.random().one_in(2)) owner_ = kNobody;
+            if (simulation_.random().one_in(2)) give_up(me);
         }
-        if (owner_ == me) owner_ = kNobody;
+        if (owner_ == me) give_up(me);
+    }
+    void give_up(int me) {
+        M::ends(me);  // it takes a system call
+        owner_ = kNobody;
     }
 
     void store(int me) {
@@ -207,15 +243,30 @@ class CellScenario : public CellReaders<M, 1> {
         const std::uint32_t next = internal::version_of(seen) + 1;
         const CellValue value = CellValue::of(10 * next + static_cast<std::uint32_t>(me));
         shared_.values[next] = value.number();
-        const bool is_stored = shared_.cell.slots.store_unless_awaited(seen, shared_.cell.slots.next_slot(seen), &value, sizeof value);
+        const bool is_stored = shared_.cell.slots.store_unless_awaited(seen, &value, sizeof value);
         if (!is_stored && internal::store_alone(shared_.cell, last_[at(me)], &value) != next)
             simulation_.fail("the lone writer stored another version than %u", next);
         last_[at(me)].store(next * internal::kOneVersion, std::memory_order_relaxed);
-        shared_.completed = std::max(shared_.completed, next);
+        if (M::sees_at_once || !is_stored) shared_.completed = std::max(shared_.completed, next);
     }
 
+    // As Watcher does, and Object::arm.
+    void watch(int me) {
+        while (this->seen_[at(me)] < this->versions_) {
+            const std::uint32_t events = events_.load();
+            internal::arm(shared_.words);
+            M::barrier_everywhere();
+            while (internal::is_storing(shared_.words) && has_owner()) simulation_.work();
+            const std::uint32_t now = internal::version_after_arming(shared_.words);
+            if (now == this->seen_[at(me)]) M::wait(events_, events, Deadline::forever());
+            this->seen_[at(me)] = now;
+        }
+    }
+
+    Variant variant_;
     int owner_ = kNobody;
     PerActor<std::atomic<std::uint32_t>> last_{};
+    Atom32 events_{0};
 };
 
 // Several writers, each in a place of its own.
@@ -233,6 +284,7 @@ class CellAmongScenario : public CellReaders<M, 2> {
     enum Variant { stores, updates, places, watched };
 
     explicit CellAmongScenario(Variant variant) : Base(true, (variant == places ? 3 : 2) * kStores), variant_(variant) {
+        M::has_barriers = true;
         owners_.fill(kNobody);
         const int writer_count = variant == places ? 3 : 2;
         int actor = 0;

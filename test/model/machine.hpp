@@ -377,6 +377,19 @@ struct SimMachine {
     static bool touch(int descriptor, std::uint64_t scratch_offset_bytes);
     static bool can_spin();
     static void spin_pause() {}
+
+    static inline bool has_barriers = true;  // in this run
+    static bool barrier_everywhere() {
+        begin_access();
+        end_access(has_barriers ? "barrier everywhere" : "cannot have a barrier", nullptr, 0, 0, false);
+        return has_barriers;
+    }
+    static void light_barrier() {}
+
+    // For machines on which a store is seen later.
+    static constexpr bool sees_at_once = true;
+    static void begin_run() {}
+    static void ends(int /*actor*/) {}  // or enters the kernel
 };
 
 }  // namespace comap::model

@@ -11,6 +11,7 @@
 #include "locks.hpp"
 #include "runs.hpp"
 #include "several.hpp"
+#include "store_buffers.hpp"
 #include "tokens.hpp"
 
 namespace comap::model {
@@ -31,6 +32,12 @@ struct NeverChecks : SimMachine {};          // a reader of a cell does not look
 struct ChecksTooLate : SimMachine {};        // or allows one version too many
 struct PublishesFirst : SimMachine {};       // the lone writer advances the version, then fills the slot
 struct ForgetsToLook : SimMachine {};        // the lone writer's quick store does not look who sleeps
+struct LooksBeforeBegun : SimMachine {};     // or looks, and then says that he has begun
+struct OverlooksWatchers : SimMachine {};    // or does not look who watches
+struct SleepsWhileStored : SimMachine {};    // who goes to sleep takes it that every store has seen the sleeper bit
+struct CellWithoutBarrier : BufferedMachine {  // or does not wait until others' stores are seen
+    static bool barrier_everywhere() { return SimMachine::barrier_everywhere(); }
+};
 struct LooksOnce : SimMachine {};            // a claimer does not look at the version after the entry
 struct ClaimsFirst : SimMachine {};          // claims the entry, then fills the slot
 struct HelpsNobody : SimMachine {};          // waits until the claimer advances the version himself
@@ -135,15 +142,41 @@ template <>
 bool BasicCellSlots<model::ChecksTooLate>::is_still_there(std::uint32_t version) const { return (change->load() >> 1) - version <= slot_mask; }
 
 template <>
-bool BasicCellSlots<model::PublishesFirst>::store_unless_awaited(std::uint32_t seen, WordAtom* next, const void* value, std::size_t size_bytes) const {
+bool BasicCellSlots<model::PublishesFirst>::store_unless_awaited(std::uint32_t seen, const void* value, std::size_t size_bytes) const {
     if (!change->compare_exchange_strong(seen, seen + kNextVersion)) return false;
-    fill(next, value, size_bytes);
+    storing->store(seen / kNextVersion + 1);
+    fill(slot((seen / kNextVersion + 1) & slot_mask), value, size_bytes);
     return true;
 }
 
 template <>
-bool BasicCellSlots<model::ForgetsToLook>::store_unless_awaited(std::uint32_t seen, WordAtom* next, const void* value, std::size_t size_bytes) const {
-    fill(next, value, size_bytes);
+bool BasicCellSlots<model::ForgetsToLook>::store_unless_awaited(std::uint32_t seen, const void* value, std::size_t size_bytes) const {
+    fill(slot((seen / kNextVersion + 1) & slot_mask), value, size_bytes);
+    storing->store(seen / kNextVersion + 1);
+    change->store(seen + kNextVersion);
+    return true;
+}
+
+template <>
+bool BasicCellSlots<model::LooksBeforeBegun>::store_unless_awaited(std::uint32_t seen, const void* value, std::size_t size_bytes) const {
+    fill(slot((seen / kNextVersion + 1) & slot_mask), value, size_bytes);
+    const bool is_awaited = change->load() != seen || (watch->load() & kArmed) != 0;
+    storing->store(seen / kNextVersion + 1);
+    if (is_awaited) return false;
+    change->store(seen + kNextVersion);
+    return true;
+}
+
+template <>
+bool is_storing(const BasicChangeWords<model::SleepsWhileStored>& /*words*/) {
+    return false;
+}
+
+template <>
+bool BasicCellSlots<model::OverlooksWatchers>::store_unless_awaited(std::uint32_t seen, const void* value, std::size_t size_bytes) const {
+    fill(slot((seen / kNextVersion + 1) & slot_mask), value, size_bytes);
+    storing->store(seen / kNextVersion + 1);
+    if (change->load() != seen) return false;
     change->store(seen + kNextVersion);
     return true;
 }
@@ -294,10 +327,17 @@ std::vector<Mutant> mutants() {
         broken<WatchScenario, ArmsLate>("watcher_arms_late", Deaths::none, false),
         fault("store_wakes_nobody", &Faults::set_wakes_nobody, "cell", Deaths::none),
         fault("store_among_wakes_nobody", &Faults::clear_wakes_nobody, "cell_among", Deaths::none),
-        broken<CellScenario, NeverChecks>("cell_reader_never_checks", Deaths::none, false),
-        broken<CellScenario, ChecksTooLate>("cell_reader_checks_too_late", Deaths::none, false),
-        broken<CellScenario, PublishesFirst>("cell_published_before_filled", Deaths::none, false),
-        broken<CellScenario, ForgetsToLook>("cell_quick_store_forgets_sleepers", Deaths::none, false),
+        broken<CellScenario, NeverChecks, CellScenario<NeverChecks>::followed>("cell_reader_never_checks", Deaths::none, false),
+        broken<CellScenario, ChecksTooLate, CellScenario<ChecksTooLate>::followed>("cell_reader_checks_too_late", Deaths::none, false),
+        broken<CellScenario, PublishesFirst, CellScenario<PublishesFirst>::followed>("cell_published_before_filled", Deaths::none, false),
+        broken<CellScenario, ForgetsToLook, CellScenario<ForgetsToLook>::followed>("cell_quick_store_forgets_sleepers", Deaths::none, false),
+        broken<CellScenario, LooksBeforeBegun, CellScenario<LooksBeforeBegun>::followed>("cell_looked_before_begun", Deaths::none, false),
+        broken<CellScenario, LooksBeforeBegun, CellScenario<LooksBeforeBegun>::watched>("cell_looked_for_watchers_before_begun", Deaths::none, false),
+        broken<CellScenario, OverlooksWatchers, CellScenario<OverlooksWatchers>::watched>("cell_watchers_overlooked", Deaths::none, false),
+        broken<CellScenario, SleepsWhileStored, CellScenario<SleepsWhileStored>::followed>("cell_sleeps_while_stored", Deaths::none, false),
+        broken<CellScenario, SleepsWhileStored, CellScenario<SleepsWhileStored>::watched>("cell_watched_while_stored", Deaths::none, false),
+        broken<CellScenario, CellWithoutBarrier, CellScenario<CellWithoutBarrier>::followed>("cell_sleeper_without_barrier", Deaths::none, false),
+        broken<CellScenario, CellWithoutBarrier, CellScenario<CellWithoutBarrier>::watched>("cell_watcher_without_barrier", Deaths::none, false),
         broken<CellAmongScenario, NeverChecks, CellAmongScenario<NeverChecks>::stores>("cell_reader_among_never_checks", Deaths::none),
         broken<CellAmongScenario, ChecksTooLate, CellAmongScenario<ChecksTooLate>::places>("cell_reader_among_checks_too_late", Deaths::none),
         broken<CellAmongScenario, LooksOnce, CellAmongScenario<LooksOnce>::places>("cell_claimed_after_one_look", Deaths::none),

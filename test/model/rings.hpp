@@ -43,16 +43,7 @@ struct SimMemory {
 
 struct RingMachine : SimMachine {
     using Memory = SimMemory;
-    static inline bool has_barriers = true;  // in this run
-    static void begin_run() {}
-    static void ends(int /*actor*/) {}  // or enters the kernel
-    static constexpr bool sees_at_once = true;
     static constexpr bool joins_blindly = false;  // for a mutant: nobody looks at the claim after taking a place
-    static bool barrier_everywhere() {
-        begin_access();
-        end_access(has_barriers ? "barrier everywhere" : "cannot have a barrier", nullptr, 0, 0, false);
-        return has_barriers;
-    }
 };
 
 inline constexpr std::uint64_t kRingBytesHere = 512;  // at most

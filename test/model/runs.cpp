@@ -25,6 +25,10 @@ template <RingScenario<BufferedMachine>::Variant variant>
 std::unique_ptr<Scenario> make_buffered() {
     return std::make_unique<RingScenario<BufferedMachine>>(variant);
 }
+template <CellScenario<BufferedMachine>::Variant variant>
+std::unique_ptr<Scenario> make_cell_buffered() {
+    return std::make_unique<CellScenario<BufferedMachine>>(variant);
+}
 template <QueueScenario<BufferedMachine>::Variant variant>
 std::unique_ptr<Scenario> make_queue_buffered() {
     return std::make_unique<QueueScenario<BufferedMachine>>(variant);
@@ -66,7 +70,11 @@ constexpr std::array kScenarios = {
     Entry{"all_without_manual", &make<AllScenario, AllScenario<M>::without_manual>, true},
     Entry{"all_manual", &make<AllManualScenario>, true},
     Entry{"all_mutexes", &make<AllMutexesScenario>, true},
-    Entry{"cell", &make<CellScenario>, false},
+    Entry{"cell", &make<CellScenario, CellScenario<M>::followed>, false},
+    Entry{"cell_sandboxed", &make<CellScenario, CellScenario<M>::sandboxed>, true},
+    Entry{"cell_lone_watched", &make<CellScenario, CellScenario<M>::watched>, false},
+    Entry{"cell_buffered", &make_cell_buffered<CellScenario<BufferedMachine>::followed>, false, false, false, 2},
+    Entry{"cell_buffered_watched", &make_cell_buffered<CellScenario<BufferedMachine>::watched>, false, false, false, 2},
     Entry{"cell_among", &make<CellAmongScenario, CellAmongScenario<M>::stores>, true, true},
     Entry{"cell_update", &make<CellAmongScenario, CellAmongScenario<M>::updates>, true, true},
     Entry{"cell_places", &make<CellAmongScenario, CellAmongScenario<M>::places>, true, true},
