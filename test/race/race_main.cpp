@@ -19,6 +19,7 @@ namespace comap::race {
 namespace {
 
 constexpr int kSkipped = 77;
+constexpr std::uint64_t kLongTimes = 10;  // so many times as many with COMAP_RACE_LONG=1
 
 struct Scenario {
     const char* name;
@@ -30,7 +31,7 @@ struct Scenario {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::uint64_t kGenerations = 3'000;  // several times slower
 #else
-constexpr std::uint64_t kGenerations = 100'000;
+constexpr std::uint64_t kGenerations = 40'000;
 #endif
 
 constexpr Scenario kScenarios[] = {
@@ -65,7 +66,8 @@ Arguments parse(int count, char** words) {
     for (const auto& scenario : kScenarios)
         if (all[0] == scenario.name) arguments.scenario = &scenario;
     if (!arguments.scenario) explain_usage();
-    arguments.count = arguments.scenario->count;
+    const char* const is_long = std::getenv("COMAP_RACE_LONG");
+    arguments.count = arguments.scenario->count * (is_long && std::string_view(is_long) == "1" ? kLongTimes : 1);
     for (std::size_t at = 1; at < all.size(); ++at) {
         const bool has_value = at + 1 < all.size();
         if (all[at] == "--notice") arguments.must_notice = true;
