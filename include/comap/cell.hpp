@@ -118,16 +118,19 @@ struct BasicCellSlots {
         to[done / sizeof(Word)].store(word, std::memory_order_relaxed);
     }
 
-    // The lone writer's store, if nobody sleeps on the cell or watches it: plain stores. `seen`: the change word after his last store.
-    // False: nothing is published, and nothing that a reader sees has changed.
-    [[gnu::always_inline]] bool store_unless_awaited(std::uint32_t seen, const void* value, std::size_t size_bytes) const {
-        const std::uint32_t next = ((seen >> 1) + 1) & kVersions;
-        fill(slot(next & slot_mask), value, size_bytes);
+    // The slot that the lone writer fills after that change word.
+    WordAtom* next_slot(std::uint32_t seen) const { return slot(((seen >> 1) + 1) & slot_mask); }
+
+    // The lone writer's store, if nobody sleeps on the cell or watches it: plain stores. `seen`: the change word after his last store;
+    // `to`: next_slot of it. False: nothing is published, and nothing that a reader sees has changed.
+    [[gnu::always_inline]] bool store_unless_awaited(std::uint32_t seen, WordAtom* to, const void* value, std::size_t size_bytes) const {
+        const std::uint32_t next = seen + kNextVersion;
+        fill(to, value, size_bytes);
         storing->store(next, std::memory_order_relaxed);
         Machine::light_barrier();  // SYNC cell.storing: begun before looking who waits; pairs with change.settle.
         if (change->load(std::memory_order_relaxed) != seen || (watch->load(std::memory_order_relaxed) & kArmed) != 0) [[unlikely]] return false;
         // SYNC change.publish: the value is seen with the new version; pairs with change.seen.
-        change->store(seen + kNextVersion, std::memory_order_release);
+        change->store(next, std::memory_order_release);
         return true;
     }
 };
@@ -137,6 +140,15 @@ using CellSlots = BasicCellSlots<RingMemory>;
 struct CellRole {
     std::atomic<std::uint32_t> taken{0};  // the count of forks when the handle took the role; 0: not taken, or each store takes a call
     std::atomic<std::uint32_t> last{0};   // the change word after our last store, without the sleeper bit
+    // The slot that follows from it. One goes on from the other: what is stored waits for its address, which `last` would give late.
+    std::atomic<CellSlots::WordAtom*> next{nullptr};
+    CellSlots::WordAtom* end = nullptr;   // behind the last slot
+
+    void begin(const CellSlots& slots, std::uint32_t word) {
+        last.store(word, std::memory_order_relaxed);
+        next.store(slots.next_slot(word), std::memory_order_relaxed);
+        end = slots.slot(slots.slot_mask) + slots.slot_words;
+    }
 };
 
 // The lone writer's role as his handle sees it.
@@ -150,8 +162,11 @@ struct CellWriter {
     [[gnu::always_inline]] std::uint32_t store_quickly(const CellSlots& slots, const void* value, std::size_t size_bytes) const {
         if (!role || role->taken.load(std::memory_order_relaxed) != *forks) [[unlikely]] return kNone;
         const std::uint32_t seen = role->last.load(std::memory_order_relaxed);
-        if (!slots.store_unless_awaited(seen, value, size_bytes)) [[unlikely]] return kNone;
+        CellSlots::WordAtom* const to = role->next.load(std::memory_order_relaxed);
+        if (!slots.store_unless_awaited(seen, to, value, size_bytes)) [[unlikely]] return kNone;
         role->last.store(seen + CellSlots::kNextVersion, std::memory_order_relaxed);
+        CellSlots::WordAtom* const behind = to + slots.slot_words;
+        role->next.store(behind == role->end ? slots.words : behind, std::memory_order_relaxed);
         return (seen + CellSlots::kNextVersion) >> 1;
     }
 };
@@ -255,11 +270,12 @@ class Cell {
         return raw_.load(std::as_writable_bytes(std::span(&out, 1)));
     }
 
-    [[gnu::always_inline]] Result<std::uint32_t> store(const T& value, std::optional<Deadline> deadline = {}) const {
+    [[gnu::always_inline]] Result<std::uint32_t> store(const T& value) const {
         const std::uint32_t version = raw_.writer().store_quickly(raw_.slots(), &value, sizeof(T));
         if (version != internal::CellWriter::kNone) [[likely]] return version;
-        return raw_.store(std::as_bytes(std::span(&value, 1)), deadline);
+        return raw_.store(std::as_bytes(std::span(&value, 1)));
     }
+    Result<std::uint32_t> store(const T& value, std::optional<Deadline> deadline) const { return raw_.store(std::as_bytes(std::span(&value, 1)), deadline); }
 
     // Changes the latest value by change(T&), as one step; with several writers it may be called several times. Errors: as store.
     template <typename Change>

@@ -113,9 +113,9 @@ struct RawCell::Mapping {
             place.take(words, static_cast<std::uint32_t>(role.byte() - first));
             return {};
         }
-        const std::uint32_t version = current_version(page->change);
-        alone.last.store(version * kOneVersion, std::memory_order_relaxed);
-        page->change.storing.store(version, std::memory_order_relaxed);  // a dead writer may have left what he had begun
+        const std::uint32_t seen = current_version(page->change) * kOneVersion;
+        alone.begin(words.slots, seen);
+        page->storing.store(seen, std::memory_order_relaxed);  // a dead writer may have left what he had begun
         if (!words.always_wakes && os::take_part_in_barriers()) alone.taken.store(os::fork_generation, std::memory_order_relaxed);
         return {};
     }
@@ -138,7 +138,7 @@ struct RawCell::Mapping {
         const std::uint32_t quick = writer().store_quickly(words.slots, value, words.record_bytes);
         if (quick != CellWriter::kNone) return quick;
         const std::uint32_t version = store_alone(words, alone.last, value);
-        alone.last.store(version * kOneVersion, std::memory_order_relaxed);
+        alone.begin(words.slots, version * kOneVersion);
         return version;
     }
 
@@ -190,7 +190,7 @@ Result<RawCell> RawCell::map(std::shared_ptr<Object> object) {
     CellSlots& slots = mapping->words.slots;
     slots.change = &mapping->page->change.change;
     slots.watch = &mapping->page->change.watch;
-    slots.storing = &mapping->page->change.storing;
+    slots.storing = &mapping->page->storing;
     slots.words = reinterpret_cast<CellSlots::WordAtom*>(body + cell_directory_bytes(header.slot_count, header.writer_count));
     slots.directory = header.writer_count > 1 ? reinterpret_cast<std::atomic<std::uint64_t>*>(body) : nullptr;
     slots.slot_mask = header.slot_count - 1;

@@ -45,13 +45,13 @@ struct HeaderPage {                        // offset
     std::uint32_t name_size_bytes;         //   56
     std::uint32_t path_size_bytes;         //   60
     ChangeWords change;                    //   64*
-    std::array<std::byte, 52> reserved_76; //   76  the rest of that cache line
+    std::array<std::byte, 56> reserved_72; //   72  the rest of that cache line
     char name[kNameRoomBytes];             //  128  without the scope
     std::uint64_t file_device;             //  384  the backing file
     std::uint64_t file_inode;              //  392
     std::uint64_t file_offset_bytes;       //  400
     std::uint32_t writer_count;            //  408  cells for several writers
-    std::uint32_t reserved_412;            //  412
+    std::atomic<std::uint32_t> storing;    //  412* cells for one writer: see sync/change_word.hpp
     char path[kPathRoomBytes];             //  416
     char record_format[kFormatRoomBytes];         // 2048  description of a record, as in <comap/record.hpp>
     SyncBlock sync;                        // 4032* see sync/sync_block.hpp; of a text, only the lock word is used

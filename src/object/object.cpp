@@ -577,6 +577,11 @@ bool Object::is_sole_role_taken() const {
     return locked && *locked != os::Locked::no;
 }
 
+bool Object::is_being_stored() const {
+    const HeaderPage& page = *page_.load(std::memory_order_acquire);  // SYNC page.use: pairs with page.map
+    return is_storing<os::Machine>(page.change, page.storing) && is_sole_role_taken();
+}
+
 WaitPoint<os::Machine> Object::change_point(HeaderPage& page, std::uint32_t seen) const {
     WaitPoint<os::Machine> point;
     point.is = Awaited::change;
@@ -584,7 +589,7 @@ WaitPoint<os::Machine> Object::change_point(HeaderPage& page, std::uint32_t seen
     point.change = &page.change;
     point.looks_again = header_.has(kFlagManyWriters);
     if (has_lone_writer()) {
-        point.has_publisher = [](void* object) { return static_cast<const Object*>(object)->is_sole_role_taken(); };
+        point.is_being_stored = [](void* object) { return static_cast<const Object*>(object)->is_being_stored(); };
         point.data = const_cast<Object*>(this);
     }
     point.seen = seen;
@@ -595,7 +600,7 @@ bool Object::arm(HeaderPage& page) const {
     if (!writable_) return true;  // always_wake
     internal::arm(page.change);
     if (!has_lone_writer() || always_wakes()) return true;
-    return os::barrier_everywhere() && settles([&] { return is_storing(page.change) && is_sole_role_taken(); });
+    return os::barrier_everywhere() && settles([this] { return is_being_stored(); });
 }
 
 Result<Wait> Object::wait(std::uint32_t seen, Deadline deadline, WaitFor what) const {

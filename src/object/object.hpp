@@ -141,6 +141,7 @@ class Object {
 
   private:
     bool has_lone_writer() const;
+    bool is_being_stored() const;  // REQUIRES: the page is mapped
     static Result<std::shared_ptr<Object>> adopt(std::shared_ptr<Directory> directory, std::string full_name, std::string file_name,
                                                  Held held, const OpenOptions& options, std::optional<Kind> kind);
     static Result<std::shared_ptr<Object>> make(Namespaces* namespaces, const Name* name, const NewObject& wanted);

@@ -58,7 +58,7 @@ template <typename Machine>
 std::uint32_t store_alone(const CellWords<Machine>& cell, std::atomic<std::uint32_t>& last, const void* value) {
     const std::uint32_t next = (current_version(*cell.words) + 1) & kVersionMask;
     cell.slots.fill(cell.slots.slot(next & cell.slots.slot_mask), value, cell.record_bytes);
-    cell.words->storing.store(next, std::memory_order_relaxed);
+    cell.slots.storing->store(next * kOneVersion, std::memory_order_relaxed);
     publish(*cell.words, last, cell.always_wakes, cell.descriptor);
     return next;
 }

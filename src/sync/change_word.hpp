@@ -18,10 +18,11 @@
 //
 // Objects that somebody may read but not write are `always_wake`: such a reader cannot set either bit, so every publish wakes.
 //
-// The storing word (32 bits, next to them; of cells for one writer, who advances the version by a plain store: it costs a
-// quarter of a compare-and-swap): the version whose store was begun last. The writer sets it, looks at both bits, and only then advances
-// the version; who has set a bit has the kernel make a barrier on all processors before looking at this word. It is the version: every
-// store from now on sees the bit. It is not: a store may have looked too early, and is waited for if its writer lives.
+// The storing word (32 bits, in a cache line that no reader touches; of cells for one writer, who advances the version by a plain
+// store: it costs a quarter of a compare-and-swap): the change word, without the sleeper bit, that the store makes which was begun
+// last. The writer sets it, looks at both bits, and only then advances the version; who has set a bit has the kernel make a barrier on
+// all processors before looking at this word. It has the version: every store from now on sees the bit. It has another: a store may
+// have looked too early, and is waited for if its writer lives.
 #pragma once
 
 #include <atomic>
@@ -39,10 +40,9 @@ template <typename Machine>
 struct BasicChangeWords {
     typename Machine::template Atom<std::uint32_t> change;
     typename Machine::template Atom<std::uint32_t> watch;
-    typename Machine::template Atom<std::uint32_t> storing;
 };
 using ChangeWords = BasicChangeWords<os::Machine>;
-static_assert(sizeof(ChangeWords) == 12 && std::atomic<std::uint32_t>::is_always_lock_free);
+static_assert(sizeof(ChangeWords) == 8 && std::atomic<std::uint32_t>::is_always_lock_free);
 
 inline constexpr std::uint32_t kSleeperBit = 0;
 inline constexpr std::uint32_t kSleeper = 1u << kSleeperBit;
@@ -116,10 +116,10 @@ std::uint32_t version_after_arming(const BasicChangeWords<Machine>& words) {
 // Of a cell for one writer, for one who has set a bit and then had a barrier made on all processors: whether a store is under
 // way that may not have seen the bit.
 template <typename Machine>
-bool is_storing(const BasicChangeWords<Machine>& words) {
+bool is_storing(const BasicChangeWords<Machine>& words, const typename Machine::template Atom<std::uint32_t>& storing) {
     // SYNC change.settle: looked at after the barrier; pairs with cell.storing.
-    const std::uint32_t begun = words.storing.load(std::memory_order_seq_cst);
-    return begun != version_of(words.change.load(std::memory_order_seq_cst));
+    const std::uint32_t begun = storing.load(std::memory_order_seq_cst);
+    return begun != (words.change.load(std::memory_order_seq_cst) & ~kSleeper);
 }
 
 inline constexpr std::uint32_t kSpinTurns = 2000;  // some 30-40 us: about what being woken by another processor costs

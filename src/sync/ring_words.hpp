@@ -62,7 +62,7 @@ struct BasicRingControl {
     std::array<Checkpoint, kRingSteps> checkpoints;  //  128  of the claim up to position n * size / 16: n modulo 16
     std::array<std::byte, 128> reserved_384;         //  384
     BasicChangeWords<Machine> space;                 //  512  published when there is more room
-    std::array<std::byte, 52> reserved_524;          //  524
+    std::array<std::byte, 56> reserved_520;          //  520
     Atom64 taken;                                    //  576  queues: the first frame that was not taken yet, once
     Atom64 counts;                                   //  584  queues: frames taken and not confirmed, and in the upper half: given back and not taken again
     std::array<std::byte, 48> reserved_592;          //  592

@@ -77,10 +77,11 @@ struct WaitPoint {
     SemaphoreWord<Machine> semaphore = {};
     BasicChangeWords<Machine>* change = nullptr;
     bool looks_again = false;             // change: a publisher can die, or be stopped, before he wakes: see sync/cell_word.hpp
-    bool (*has_publisher)(void* data) = nullptr;  // change: its publisher may use plain stores (see sync/change_word.hpp); whether he lives
+    // change: its publisher may use plain stores (see sync/change_word.hpp). Whether one is under way that may not see our sleeper bit.
+    bool (*is_being_stored)(void* data) = nullptr;
     std::uint32_t seen = 0;               // change: the version; manual event: its epoch when the waiting began
     const WaitHooks* hooks = nullptr;     // data
-    void* data = nullptr;                 // of hooks, or has_publisher
+    void* data = nullptr;                 // of hooks, or is_being_stored
     std::chrono::nanoseconds sleeps_at_most = std::chrono::nanoseconds::max();
 
     bool slept_on_lock = false;
@@ -126,7 +127,7 @@ struct WaitPoint {
             case Awaited::semaphore:
                 return prepare_for_token(semaphore, bed, [&] { return semaphore.prepare(bed); });
             case Awaited::change:
-                return prepare_for_change(*change, may_write, seen, bed) && (has_publisher == nullptr || settle());
+                return prepare_for_change(*change, may_write, seen, bed) && (is_being_stored == nullptr || settle());
             case Awaited::data:
                 if constexpr (std::is_same_v<Machine, os::Machine>) return hooks->prepare(data, bed, sleeps_at_most);
         }
@@ -210,7 +211,7 @@ struct WaitPoint {
     // Our sleeper bit is seen by every store from now on, or we only doze. False: look again at once.
     bool settle() {
         if (!may_write) return true;  // every store wakes
-        const bool is_sure = Machine::barrier_everywhere() && !(is_storing(*change) && has_publisher(data));
+        const bool is_sure = Machine::barrier_everywhere() && !is_being_stored(data);
         sleeps_at_most = is_sure ? std::chrono::nanoseconds::max() : kDoze;
         return current_version(*change) == seen;
     }

@@ -34,14 +34,14 @@ struct SimCell : Tracker {
         Simulation& simulation = Simulation::now();
         simulation.name(&words.change, "change");
         simulation.name(&words.watch, "watch");
-        simulation.name(&words.storing, "storing");
+        simulation.name(&storing, "storing");
         if (has_directory)
             for (auto& entry : directory) simulation.name(&entry, "entry", this);
         for (auto& word : memory) simulation.name(&word, "word");
         memory[1].poke(~std::uintptr_t{0});  // the value of version 0
         cell.slots.change = &words.change;
         cell.slots.watch = &words.watch;
-        cell.slots.storing = &words.storing;
+        cell.slots.storing = &storing;
         cell.slots.words = memory.data();
         cell.slots.directory = has_directory ? directory.data() : nullptr;
         cell.slots.slot_mask = kCellSlots - 1;
@@ -97,7 +97,8 @@ struct SimCell : Tracker {
 
     template <typename T>
     using Atom = typename M::template Atom<T>;
-    internal::BasicChangeWords<M> words{Atom<std::uint32_t>{0}, Atom<std::uint32_t>{0}, Atom<std::uint32_t>{0}};
+    internal::BasicChangeWords<M> words{Atom<std::uint32_t>{0}, Atom<std::uint32_t>{0}};
+    Atom<std::uint32_t> storing{0};
     std::array<Atom<std::uint64_t>, kCellSlots> directory{};
     std::array<Atom<std::uintptr_t>, std::size_t{kCellSlots} * places * kCellValueWords> memory{};
     internal::CellWords<M> cell;
@@ -130,14 +131,14 @@ class CellReaders : public Scenario {
         }
     }
 
-    void follow(int me, bool looks_again, bool (*has_publisher)(void*) = nullptr, void* data = nullptr) {
+    void follow(int me, bool looks_again, bool (*is_being_stored)(void*) = nullptr, void* data = nullptr) {
         while (seen_[at(me)] < versions_) {
             WaitPoint<M> point;
             point.is = Awaited::change;
             point.change = &shared_.words;
             point.seen = seen_[at(me)];
             point.looks_again = looks_again;
-            point.has_publisher = has_publisher;
+            point.is_being_stored = is_being_stored;
             point.data = data;
             const Deadline until = looks_again ? Deadline::after(std::chrono::milliseconds(170)) : M::has_barriers ? Deadline::forever() : Deadline::after(std::chrono::milliseconds(5));
             const Ended end = wait_for(point, until).end;
@@ -193,7 +194,7 @@ class CellScenario : public CellReaders<M, 1> {
             }, 100 + static_cast<std::uint32_t>(i), i);
         simulation_.add_actor([this] { this->read(2); }, 102, 2);
         if (variant != watched) {
-            simulation_.add_actor([this] { this->follow(3, false, [](void* scenario) { return static_cast<CellScenario*>(scenario)->has_owner(); }, this); }, 103, 3);
+            simulation_.add_actor([this] { this->follow(3, false, [](void* scenario) { return static_cast<CellScenario*>(scenario)->is_being_stored(); }, this); }, 103, 3);
         } else {
             simulation_.name(&events_, "events");
             simulation_.set_touched(&events_);
@@ -218,15 +219,16 @@ class CellScenario : public CellReaders<M, 1> {
     static constexpr std::uint32_t kStores = 4;
 
     bool has_owner() const { return owner_ != kNobody; }
+    bool is_being_stored() const { return internal::is_storing(shared_.words, shared_.storing) && has_owner(); }
 
     void write(int me) {
         for (std::uint32_t round = 0; round < kStores; ++round) {
             if (owner_ != me) {
                 while (has_owner()) simulation_.work();
                 owner_ = me;
-                const std::uint32_t version = internal::current_version(shared_.words);
-                last_[at(me)].store(version * internal::kOneVersion, std::memory_order_relaxed);
-                shared_.words.storing.store(version, std::memory_order_relaxed);
+                const std::uint32_t seen = internal::current_version(shared_.words) * internal::kOneVersion;
+                last_[at(me)].store(seen, std::memory_order_relaxed);
+                shared_.storing.store(seen, std::memory_order_relaxed);
             }
             store(me);
             if (simulation_.random().one_in(2)) give_up(me);
@@ -243,7 +245,7 @@ class CellScenario : public CellReaders<M, 1> {
         const std::uint32_t next = internal::version_of(seen) + 1;
         const CellValue value = CellValue::of(10 * next + static_cast<std::uint32_t>(me));
         shared_.values[next] = value.number();
-        const bool is_stored = shared_.cell.slots.store_unless_awaited(seen, &value, sizeof value);
+        const bool is_stored = shared_.cell.slots.store_unless_awaited(seen, shared_.cell.slots.next_slot(seen), &value, sizeof value);
         if (!is_stored && internal::store_alone(shared_.cell, last_[at(me)], &value) != next)
             simulation_.fail("the lone writer stored another version than %u", next);
         last_[at(me)].store(next * internal::kOneVersion, std::memory_order_relaxed);
@@ -256,7 +258,7 @@ class CellScenario : public CellReaders<M, 1> {
             const std::uint32_t events = events_.load();
             internal::arm(shared_.words);
             M::barrier_everywhere();
-            while (internal::is_storing(shared_.words) && has_owner()) simulation_.work();
+            while (is_being_stored()) simulation_.work();
             const std::uint32_t now = internal::version_after_arming(shared_.words);
             if (now == this->seen_[at(me)]) M::wait(events_, events, Deadline::forever());
             this->seen_[at(me)] = now;

@@ -142,40 +142,40 @@ template <>
 bool BasicCellSlots<model::ChecksTooLate>::is_still_there(std::uint32_t version) const { return (change->load() >> 1) - version <= slot_mask; }
 
 template <>
-bool BasicCellSlots<model::PublishesFirst>::store_unless_awaited(std::uint32_t seen, const void* value, std::size_t size_bytes) const {
+bool BasicCellSlots<model::PublishesFirst>::store_unless_awaited(std::uint32_t seen, WordAtom* to, const void* value, std::size_t size_bytes) const {
     if (!change->compare_exchange_strong(seen, seen + kNextVersion)) return false;
-    storing->store(seen / kNextVersion + 1);
-    fill(slot((seen / kNextVersion + 1) & slot_mask), value, size_bytes);
+    storing->store(seen + kNextVersion);
+    fill(to, value, size_bytes);
     return true;
 }
 
 template <>
-bool BasicCellSlots<model::ForgetsToLook>::store_unless_awaited(std::uint32_t seen, const void* value, std::size_t size_bytes) const {
-    fill(slot((seen / kNextVersion + 1) & slot_mask), value, size_bytes);
-    storing->store(seen / kNextVersion + 1);
+bool BasicCellSlots<model::ForgetsToLook>::store_unless_awaited(std::uint32_t seen, WordAtom* to, const void* value, std::size_t size_bytes) const {
+    fill(to, value, size_bytes);
+    storing->store(seen + kNextVersion);
     change->store(seen + kNextVersion);
     return true;
 }
 
 template <>
-bool BasicCellSlots<model::LooksBeforeBegun>::store_unless_awaited(std::uint32_t seen, const void* value, std::size_t size_bytes) const {
-    fill(slot((seen / kNextVersion + 1) & slot_mask), value, size_bytes);
+bool BasicCellSlots<model::LooksBeforeBegun>::store_unless_awaited(std::uint32_t seen, WordAtom* to, const void* value, std::size_t size_bytes) const {
+    fill(to, value, size_bytes);
     const bool is_awaited = change->load() != seen || (watch->load() & kArmed) != 0;
-    storing->store(seen / kNextVersion + 1);
+    storing->store(seen + kNextVersion);
     if (is_awaited) return false;
     change->store(seen + kNextVersion);
     return true;
 }
 
 template <>
-bool is_storing(const BasicChangeWords<model::SleepsWhileStored>& /*words*/) {
+bool is_storing(const BasicChangeWords<model::SleepsWhileStored>& /*words*/, const model::Atom32& /*storing*/) {
     return false;
 }
 
 template <>
-bool BasicCellSlots<model::OverlooksWatchers>::store_unless_awaited(std::uint32_t seen, const void* value, std::size_t size_bytes) const {
-    fill(slot((seen / kNextVersion + 1) & slot_mask), value, size_bytes);
-    storing->store(seen / kNextVersion + 1);
+bool BasicCellSlots<model::OverlooksWatchers>::store_unless_awaited(std::uint32_t seen, WordAtom* to, const void* value, std::size_t size_bytes) const {
+    fill(to, value, size_bytes);
+    storing->store(seen + kNextVersion);
     if (change->load() != seen) return false;
     change->store(seen + kNextVersion);
     return true;

@@ -232,7 +232,7 @@ class ChangeScenario : public Scenario {
 
     Simulation& simulation_ = Simulation::now();
     Variant variant_;
-    internal::BasicChangeWords<M> words_{Atom32{0}, Atom32{0}, Atom32{0}};
+    internal::BasicChangeWords<M> words_{Atom32{0}, Atom32{0}};
     PerActor<std::uint32_t> seen_{};
     PerActor<std::atomic<std::uint32_t>> last_{};
 };
@@ -276,7 +276,7 @@ class WatchScenario : public Scenario {
     }
 
     Simulation& simulation_ = Simulation::now();
-    internal::BasicChangeWords<M> words_{Atom32{0}, Atom32{0}, Atom32{0}};
+    internal::BasicChangeWords<M> words_{Atom32{0}, Atom32{0}};
     Atom32 events_{0};
     PerActor<std::uint32_t> seen_{};
     PerActor<std::atomic<std::uint32_t>> last_{};
