@@ -44,7 +44,8 @@ class ChannelSender {
             return;
         }
         if (filled_ == 0) lend(batch_);
-        std::memcpy(loan_.message(filled_).data(), message, kBytes);
+        std::memcpy(place_, message, kBytes);
+        place_ += stride_;
         if (++filled_ == batch_) commit();
     }
     std::byte* loan() {
@@ -60,9 +61,13 @@ class ChannelSender {
     void lend(std::uint32_t count) {
         loan_ = must(channel_.loan(kBytes, count));
         if (!loan_) give_up("a loan timed out");
+        place_ = loan_.bytes().data();
+        stride_ = loan_.stride();
     }
     RawChannel channel_;
     Loan loan_;
+    std::byte* place_ = nullptr;  // of the next message
+    std::uint64_t stride_ = 0;
     std::uint32_t batch_;
     std::uint32_t filled_ = 0;
 };

@@ -92,14 +92,48 @@ struct RingSender {
         std::byte* first = nullptr;   // message
         std::uint64_t stride = 0;
         std::uint64_t at = 0;         // position of the frame
+        std::uint64_t frame_bytes = 0;
         std::uint32_t size_bytes = 0;
         std::uint32_t count = 0;
-        bool is_run = false;
+        bool is_run() const { return count != 1; }
     } lent;
     Ring* ring = nullptr;  // whose it is
 
-    bool is_ours() const { return taken.load(std::memory_order_relaxed) == *forks; }
-    bool fits(std::size_t size) const { return size - shortest <= view.message_bytes - shortest; }
+    [[gnu::always_inline]] bool is_ours() const { return taken.load(std::memory_order_relaxed) == *forks; }
+    [[gnu::always_inline]] bool fits(std::size_t size) const { return size - shortest <= view.message_bytes - shortest; }
+
+    [[gnu::always_inline]] static std::uint64_t frame_bytes(const RingView<RingMemory>& view, std::uint32_t size, std::uint32_t count) { return count != 1 ? view.run_bytes(size, count) : view.frame_bytes(size); }
+
+    // The room at that position is lent. REQUIRES: it is there.
+    [[gnu::always_inline]] void lend(const RingView<RingMemory> from, std::uint64_t at, std::uint32_t size, std::uint32_t count) {
+        lent = {.at = at, .frame_bytes = frame_bytes(from, size, count), .size_bytes = size, .count = count};
+        std::byte* const frame = from.data + from.place(at);
+        // So that their lines are all on their way when the first is written.
+        if (lent.is_run() && lent.frame_bytes <= kFetchedMax)
+            for (std::uint64_t line = 0; line < lent.frame_bytes; line += 64) RingMemory::fetch_for_writing(frame + line);
+        lent.first = frame + (lent.is_run() ? from.run_offset(at) : from.payload_offset);
+        lent.stride = from.run_stride(size);
+    }
+
+    // A lone sender's room, if that takes no call.
+    [[gnu::always_inline]] bool lend_quickly(std::uint32_t size, std::uint32_t count) {
+        if (!is_ours() || is_lent || !fits(size) || count == 0) [[unlikely]] return false;
+        const std::uint64_t bytes = frame_bytes(view, size, count);
+        if ((count != 1 && bytes > view.size_bytes / 4) || !out.has_room(view, bytes)) [[unlikely]] return false;
+        is_lent = true;
+        lend(view, out.position, size, count);
+        return true;
+    }
+
+    // Commits what is lent, likewise. `is_filled`: it is the next frame, and somebody waits for it.
+    [[gnu::always_inline]] bool commit_quickly(bool& is_filled) {
+        is_filled = is_ours() && lent.at == out.position;
+        if (!is_filled) [[unlikely]] return false;
+        if (lent.is_run()) reinterpret_cast<std::atomic<std::uint32_t>*>(&view.frame(lent.at))[2].store(lent.count, std::memory_order_relaxed);
+        return out.commit(view, lent.frame_bytes, lent.size_bytes | (lent.is_run() ? kFrameRun : 0), lent.count);
+    }
+
+    static constexpr std::uint64_t kFetchedMax = 4096;
 };
 
 Result<Loan> lend(Ring& ring, std::uint32_t size_bytes, std::uint32_t count, std::optional<Deadline> deadline);
@@ -126,17 +160,26 @@ class COMAP_API Loan {
     Sent end() const { return end_; }
     explicit operator bool() const { return sender_ != nullptr; }
     std::span<std::byte> bytes() const { return sender_ ? message(0) : std::span<std::byte>(); }  // of the first message; what is in it now is undefined
-    std::span<std::byte> message(std::uint32_t index) const { return {sender_->lent.first + index * sender_->lent.stride, sender_->lent.size_bytes}; }
+    [[gnu::always_inline]] std::span<std::byte> message(std::uint32_t index) const { return {sender_->lent.first + index * sender_->lent.stride, sender_->lent.size_bytes}; }
     std::uint32_t count() const { return sender_ ? sender_->lent.count : 0; }
+    std::uint64_t stride() const { return sender_ ? sender_->lent.stride : 0; }  // from one message to the next, bytes; for loops
 
-    void publish();
+    [[gnu::always_inline]] void publish() {
+        if (!sender_) return;
+        bool is_filled = false;
+        if (generation_ != *sender_->forks || !sender_->commit_quickly(is_filled)) [[unlikely]] return publish_slowly(is_filled);
+        sender_->is_lent = false;
+        sender_ = nullptr;
+    }
     void publish(std::uint32_t size_bytes);  // shorter than it was asked for; not in a batch, and no record: those stay as long
     void give_up() {
         if (sender_) end_it();
     }
 
   private:
+    friend class RawChannel;
     friend Result<Loan> internal::lend(internal::Ring& ring, std::uint32_t size_bytes, std::uint32_t count, std::optional<Deadline> deadline);
+    void publish_slowly(bool is_filled);
     void end_it();
     internal::RingSender* sender_ = nullptr;
     std::uint32_t generation_ = 0;  // of forks, when it was lent
@@ -154,17 +197,14 @@ class COMAP_API RawSubscription {
 
     // Copies the next message out. Blocks until there is one or the deadline is over; spins first, then sleeps.
     // Errors: too_long (out is too short; the message stays), corrupt.
-    Result<Received> receive(std::span<std::byte> out, Deadline deadline = Deadline::forever()) {
-        if (ring_ && (is_ready() || spin(deadline))) [[likely]] {
-            const std::uint32_t size = in_.size;
-            if (size <= out.size()) [[likely]] {
-                internal::RingMemory::copy_out(out.data(), view_.data + in_.offset, size);
-                if (view_.is_whole(in_.position)) [[likely]] {
-                    advance();
-                    return Received{Reception::message, size, std::exchange(missed_, 0)};
-                }
-            }
-        }
+    [[gnu::always_inline]] Result<Received> receive(std::span<std::byte> out, Deadline deadline = Deadline::forever()) {
+        std::uint32_t size = 0;
+        if (ring_ && is_ours()) [[likely]]
+            do {
+                if (!in_.receive(view_, out.data(), out.size(), size)) [[unlikely]] continue;
+                if (in_.position >= note_at_) [[unlikely]] note_place();
+                return Received{Reception::message, size, std::exchange(missed_, 0)};
+            } while (spin(deadline));
         return receive_slowly(out, deadline);
     }
 
@@ -237,7 +277,8 @@ class COMAP_API RawSubscription {
     struct Hooks;
 
     bool is_waited_for() const { return view_.claimed == nullptr; }
-    [[gnu::always_inline]] bool is_ready() { return in_.look(view_) == internal::Look::message && (!is_waited_for() || generation_ == *forks_); }
+    bool is_ours() const { return !is_waited_for() || generation_ == *forks_; }
+    [[gnu::always_inline]] bool is_ready() { return in_.look(view_) == internal::Look::message && is_ours(); }
     Borrowed borrowed() {
         is_borrowed_ = true;
         return {Reception::message, {view_.data + in_.offset, in_.size}, std::exchange(missed_, 0)};
@@ -305,7 +346,7 @@ class COMAP_API RawChannel {
     // closed or its process ends. Blocks only where publishers wait for subscribers or for each other, until the deadline (without:
     // the channel's patience). Errors: busy (another handle has the role), too_long, invalid_argument (not a record),
     // permission_denied, corrupt. The message is in or it is not: nothing of it is seen otherwise.
-    Result<Sent> publish(std::span<const std::byte> message, std::optional<Deadline> deadline = {}) const {
+    [[gnu::always_inline]] Result<Sent> publish(std::span<const std::byte> message, std::optional<Deadline> deadline = {}) const {
         if (sender_ && sender_->is_ours() && !sender_->is_lent && sender_->fits(message.size())) [[likely]] {
             bool is_filled = false;
             if (sender_->out.send(sender_->view, message.data(), static_cast<std::uint32_t>(message.size()), is_filled)) [[likely]] return Sent::sent;
@@ -321,7 +362,14 @@ class COMAP_API RawChannel {
 
     // Room in the channel for `count` messages of `size_bytes`. Errors: as publish; invalid_argument (more than a quarter of the
     // ring, or another loan of this handle is not done with).
-    Result<Loan> loan(std::uint32_t size_bytes, std::uint32_t count = 1, std::optional<Deadline> deadline = {}) const;
+    [[gnu::always_inline]] Result<Loan> loan(std::uint32_t size_bytes, std::uint32_t count = 1, std::optional<Deadline> deadline = {}) const {
+        if (!sender_ || !sender_->lend_quickly(size_bytes, count)) [[unlikely]] return loan_slowly(size_bytes, count, deadline);
+        Result<Loan> lent(tl::in_place);
+        lent->sender_ = sender_;
+        lent->generation_ = *sender_->forks;
+        lent->end_ = Sent::sent;
+        return lent;
+    }
 
     // Lets another handle publish; not while a loan is neither published nor given up.
     void give_up_role() const;
@@ -336,6 +384,7 @@ class COMAP_API RawChannel {
     static Result<RawChannel> made(Result<std::shared_ptr<internal::Object>> object);
     Result<Sent> publish_slowly(std::span<const std::byte> message, std::optional<Deadline> deadline) const;
     Result<Sent> publish_filled(std::uint32_t size_bytes) const;
+    Result<Loan> loan_slowly(std::uint32_t size_bytes, std::uint32_t count, std::optional<Deadline> deadline) const;
     Result<RawSubscription> subscribe_at_end() const;
     std::shared_ptr<internal::Ring> ring_;
     internal::RingSender* sender_ = nullptr;  // in the ring

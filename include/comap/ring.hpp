@@ -31,19 +31,24 @@ inline constexpr std::uint32_t kFrameRun = 1u << 28;
 inline constexpr std::uint32_t kFrameSizeMask = kFrameRun - 1;
 inline constexpr std::uint64_t kFrameHeadBytes = 8;
 inline constexpr std::uint32_t kLapShift = 7;  // of a position: its bits 7..34 tell one lap from the next
+inline constexpr std::uint64_t kFetchAheadBytes = 256;  // by a sender: lines that his next frames will lie in
 inline constexpr std::uint32_t kRunHeadBytes = 16;  // a run's has the number of its messages too
 
 // Memory that another process may write at the same time is copied by instructions that no compiler reasons about: what was
 // overwritten meanwhile is thrown away, not used.
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+[[gnu::always_inline]] inline void copy_shared_line(char* to, const char* from) {
+    asm volatile("movups (%0), %%xmm0; movups 16(%0), %%xmm1; movups 32(%0), %%xmm2; movups 48(%0), %%xmm3;"
+                 "movups %%xmm0, (%1); movups %%xmm1, 16(%1); movups %%xmm2, 32(%1); movups %%xmm3, 48(%1)" : : "r"(from), "r"(to) : "xmm0", "xmm1", "xmm2", "xmm3", "memory");
+}
+#endif
 inline void copy_shared(void* target, const void* source, std::size_t size_bytes) {
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
     const auto* from = static_cast<const char*>(source);
     auto* to = static_cast<char*>(target);
     if (size_bytes >= 16 && size_bytes <= 512) {
         const char* const end = from + size_bytes;
-        for (; end - from >= 64; from += 64, to += 64)
-            asm volatile("movups (%0), %%xmm0; movups 16(%0), %%xmm1; movups 32(%0), %%xmm2; movups 48(%0), %%xmm3;"
-                         "movups %%xmm0, (%1); movups %%xmm1, 16(%1); movups %%xmm2, 32(%1); movups %%xmm3, 48(%1)" : : "r"(from), "r"(to) : "xmm0", "xmm1", "xmm2", "xmm3", "memory");
+        for (; end - from >= 64; from += 64, to += 64) copy_shared_line(to, from);
         for (; end - from >= 16; from += 16, to += 16) asm volatile("movups (%0), %%xmm0; movups %%xmm0, (%1)" : : "r"(from), "r"(to) : "xmm0", "memory");
         if (end != from) asm volatile("movups (%0), %%xmm0; movups %%xmm0, (%1)" : : "r"(end - 16), "r"(to + (end - from) - 16) : "xmm0", "memory");
         return;
@@ -61,10 +66,9 @@ inline void copy_shared(void* target, const void* source, std::size_t size_bytes
 struct RingMemory {
     template <typename T>
     using Atom = std::atomic<T>;
-    static void copy_in(void* shared, const void* source, std::size_t size_bytes) { copy_shared(shared, source, size_bytes); }
-    static void copy_out(void* target, const void* shared, std::size_t size_bytes) { copy_shared(target, shared, size_bytes); }
-    // Half of a barrier: whoever goes to sleep has the kernel make the other half (membarrier), on all processors.
-    // For writing, soon.
+    [[gnu::always_inline]] static void copy_in(void* shared, const void* source, std::size_t size_bytes) { copy(shared, source, size_bytes); }
+    [[gnu::always_inline]] static void copy_out(void* target, const void* shared, std::size_t size_bytes) { copy(target, shared, size_bytes); }
+    // Soon to be written.
     static void fetch_for_writing(const void* shared) {
 #if defined(__x86_64__)
         asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(shared)));
@@ -72,7 +76,20 @@ struct RingMemory {
         __builtin_prefetch(shared, 1);
 #endif
     }
+    // Half of a barrier: whoever goes to sleep has the kernel make the other half (membarrier), on all processors.
     static void light_barrier() { std::atomic_signal_fence(std::memory_order_seq_cst); }
+
+  private:
+    [[gnu::always_inline]] static void copy(void* target, const void* source, std::size_t size_bytes) {
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+        // Records of whole cache lines, whose size the compiler knows.
+        if (__builtin_constant_p(size_bytes) && size_bytes % 64 == 0 && size_bytes > 0 && size_bytes <= 256) {
+            for (std::size_t at = 0; at < size_bytes; at += 64) copy_shared_line(static_cast<char*>(target) + at, static_cast<const char*>(source) + at);
+            return;
+        }
+#endif
+        copy_shared(target, source, size_bytes);
+    }
 };
 
 template <typename Memory>
@@ -97,22 +114,22 @@ struct RingView {
     Atom<std::uint64_t>* claimed = nullptr;
     bool always_wakes = false;
 
-    std::uint64_t place(std::uint64_t position) const { return position & (size_bytes - 1); }
-    Frame<Memory>& frame(std::uint64_t position) const { return *reinterpret_cast<Frame<Memory>*>(data + place(position)); }
-    std::uint64_t frame_bytes(std::uint64_t message_size) const { return rounded(payload_offset + message_size); }
+    [[gnu::always_inline]] std::uint64_t place(std::uint64_t position) const { return position & (size_bytes - 1); }
+    [[gnu::always_inline]] Frame<Memory>& frame(std::uint64_t position) const { return *reinterpret_cast<Frame<Memory>*>(data + place(position)); }
+    [[gnu::always_inline]] std::uint64_t frame_bytes(std::uint64_t message_size) const { return rounded(payload_offset + message_size); }
     // The first message of a run begins a cache line, so that no copy of a whole line lies over two.
-    std::uint64_t run_offset(std::uint64_t position) const { return ((place(position) + kRunHeadBytes + 63) & ~std::uint64_t{63}) - place(position); }
-    std::uint64_t run_stride(std::uint64_t message_size) const { return message_size == 0 ? alignment : rounded(message_size); }
-    std::uint64_t run_bytes(std::uint64_t message_size, std::uint64_t count) const { return rounded(kRunHeadBytes + 56 + count * run_stride(message_size)); }
-    bool fits_lap(std::uint64_t position, std::uint64_t bytes) const { return place(position) + bytes <= size_bytes; }
+    [[gnu::always_inline]] std::uint64_t run_offset(std::uint64_t position) const { return ((place(position) + kRunHeadBytes + 63) & ~std::uint64_t{63}) - place(position); }
+    [[gnu::always_inline]] std::uint64_t run_stride(std::uint64_t message_size) const { return message_size == 0 ? alignment : rounded(message_size); }
+    [[gnu::always_inline]] std::uint64_t run_bytes(std::uint64_t message_size, std::uint64_t count) const { return rounded(kRunHeadBytes + 56 + count * run_stride(message_size)); }
+    [[gnu::always_inline]] bool fits_lap(std::uint64_t position, std::uint64_t bytes) const { return place(position) + bytes <= size_bytes; }
     std::uint64_t next_lap(std::uint64_t position) const { return (position | (size_bytes - 1)) + 1; }
     // The state of a frame before it is committed. No two laps have the same: who goes to sleep on it a lap too late does not.
-    static std::uint32_t lap_state(std::uint64_t position) { return static_cast<std::uint32_t>(position >> kLapShift) & kFrameSizeMask; }
+    [[gnu::always_inline]] static std::uint32_t lap_state(std::uint64_t position) { return static_cast<std::uint32_t>(position >> kLapShift) & kFrameSizeMask; }
 
-    bool somebody_waits() const { return ((bell->load(std::memory_order_relaxed) | watch->load(std::memory_order_relaxed)) & 1) != 0; }
+    [[gnu::always_inline]] bool somebody_waits() const { return ((bell->load(std::memory_order_relaxed) | watch->load(std::memory_order_relaxed)) & 1) != 0; }
 
     // What is at that position was not written over until now.
-    bool is_whole(std::uint64_t position) const {
+    [[gnu::always_inline]] bool is_whole(std::uint64_t position) const {
         if (claimed == nullptr) return true;
         // SYNC ring.check: what was read was loaded before the claim is looked at; pairs with ring.claim.
         std::atomic_thread_fence(std::memory_order_acquire);
@@ -120,10 +137,11 @@ struct RingView {
     }
 
   private:
-    std::uint64_t rounded(std::uint64_t bytes) const { return (bytes + alignment - 1) & ~std::uint64_t{alignment - 1}; }
+    [[gnu::always_inline]] std::uint64_t rounded(std::uint64_t bytes) const { return (bytes + alignment - 1) & ~std::uint64_t{alignment - 1}; }
 };
 
-// A sender's place in the ring. Valid while he is the only one.
+// A sender's place in the ring. Valid while he is the only one. Where a view is given by value, what it says stays in registers, and is
+// not loaded again after each barrier.
 template <typename Memory>
 struct RingOut {
     std::uint64_t position = 0;
@@ -131,46 +149,47 @@ struct RingOut {
     std::uint64_t limit = 0;  // he may write up to there
     bool has_barriers = false;  // the kernel cannot make them for this process: it makes its own
 
-    bool has_room(const RingView<Memory>& view, std::uint64_t bytes) const {
+    [[gnu::always_inline]] bool has_room(const RingView<Memory>& view, std::uint64_t bytes) const {
         return position + bytes + kFrameHeadBytes <= limit && view.fits_lap(position, bytes);
     }
 
-    void barrier() const {
+    [[gnu::always_inline]] void barrier() const {
         if (has_barriers) [[unlikely]] std::atomic_thread_fence(std::memory_order_seq_cst);
         else Memory::light_barrier();
     }
 
     // A frame of `bytes` bytes with `count` messages, filled but for its state, becomes the next. False: somebody waits, and
     // it is not committed yet. REQUIRES: has_room.
-    bool commit(const RingView<Memory>& view, std::uint64_t bytes, std::uint32_t state, std::uint32_t count) {
-        view.frame(position + bytes).state.store(view.lap_state(position + bytes), std::memory_order_relaxed);
-        auto& frame = view.frame(position);
+    [[gnu::always_inline]] bool commit(const RingView<Memory> view, std::uint64_t bytes, std::uint32_t state, std::uint32_t count) {
+        const std::uint64_t at = position;
+        const std::uint64_t behind = at + bytes;
+        view.frame(behind).state.store(view.lap_state(behind), std::memory_order_relaxed);
+        auto& frame = view.frame(at);
         frame.number.store(static_cast<std::uint32_t>(number), std::memory_order_relaxed);
-        frame.state.store(view.lap_state(position) | kFrameBusy, std::memory_order_relaxed);
+        frame.state.store(view.lap_state(at) | kFrameBusy, std::memory_order_relaxed);
         barrier();  // SYNC ring.busy: busy before looking for sleepers; pairs with ring.sleep.
         if (view.somebody_waits() || view.always_wakes) [[unlikely]] {
             frame.state.store(state | kFrameBusy, std::memory_order_relaxed);
             return false;
         }
         frame.state.store(state | kFrameReady, std::memory_order_release);  // SYNC ring.commit: all of the frame is seen with it; pairs with ring.look.
-        position += bytes;
+        position = behind;
         number += count;
-        // The state behind the next frame, if that is as long: it is cleared before that one is seen.
-        Memory::fetch_for_writing(data_behind(view, bytes));
+        // Of long frames, the state behind the next one. Two lines of short ones: a step is longer than a line, and none may be left out.
+        const std::uint64_t ahead = behind + (bytes > kFetchAheadBytes ? bytes : kFetchAheadBytes);
+        Memory::fetch_for_writing(view.data + view.place(ahead));
+        if (bytes > 64) Memory::fetch_for_writing(view.data + view.place(ahead + 64));
         return true;
     }
 
     // The same for one message. False: see above, or there is no room yet (`is_filled` says which).
-    bool send(const RingView<Memory>& view, const void* message, std::uint32_t size, bool& is_filled) {
+    [[gnu::always_inline]] bool send(const RingView<Memory> view, const void* message, std::uint32_t size, bool& is_filled) {
         const std::uint64_t bytes = view.frame_bytes(size);
         is_filled = has_room(view, bytes);
         if (!is_filled) [[unlikely]] return false;
         Memory::copy_in(view.data + view.place(position) + view.payload_offset, message, size);
         return commit(view, bytes, size, 1);
     }
-
-  private:
-    const std::byte* data_behind(const RingView<Memory>& view, std::uint64_t bytes) const { return view.data + view.place(position + bytes); }
 };
 
 enum class Look : std::uint8_t { message, nothing, strange };
@@ -185,6 +204,27 @@ struct RingIn {
     std::uint32_t run_left = 0;   // messages of the run that are not taken, this one included; 0: not in a run
     std::uint64_t frame_bytes = 0;
     std::uint64_t stride = 0;     // in a run
+
+    // Copies the message at our place out and goes on, if it is a frame of its own and not longer than `room`; else nothing has
+    // happened, and look() says more.
+    [[gnu::always_inline]] bool receive(const RingView<Memory> view, void* out, std::size_t room, std::uint32_t& size_bytes) {
+        if (run_left != 0) [[unlikely]] return false;
+        const std::uint64_t at = position;
+        const std::uint64_t place = view.place(at);
+        auto& frame = view.frame(at);
+        const std::uint32_t state = frame.state.load(std::memory_order_acquire);  // SYNC ring.look: pairs with ring.commit.
+        if ((state & (kFrameReady | kFramePad | kFrameRun)) != kFrameReady || frame.number.load(std::memory_order_relaxed) != static_cast<std::uint32_t>(number)) return false;
+        size_bytes = state & kFrameSizeMask;
+        const std::uint64_t bytes = view.frame_bytes(size_bytes);
+        if (size_bytes > view.message_bytes || !view.fits_lap(at, bytes) || size_bytes > room) [[unlikely]] return false;
+        const std::byte* const from = view.data + place + view.payload_offset;
+        if (size_bytes == room) [[likely]] Memory::copy_out(out, from, room);  // which may be a constant
+        else Memory::copy_out(out, from, size_bytes);
+        if (!view.is_whole(at)) [[unlikely]] return false;
+        position = at + bytes;
+        ++number;
+        return true;
+    }
 
     // The message at our place. strange: the bytes are not what the next frame can be (written over, or damaged).
     [[gnu::always_inline]] Look look(const RingView<Memory>& view) {

@@ -14,7 +14,6 @@ namespace {
 
 using namespace internal;
 
-constexpr std::uint64_t kFetchedMax = 4096;
 constexpr std::uint32_t kTriesForPlace = 20;
 constexpr std::uint32_t kTriesMin = 16;       // to copy a message out, also after the deadline
 constexpr std::uint32_t kVainLooksMax = 10'000;  // each is in vain only if a message, or a claim, came in between
@@ -169,7 +168,7 @@ void RawChannel::give_up_role() const {
 
 // --- loans
 
-Result<Loan> RawChannel::loan(std::uint32_t size_bytes, std::uint32_t count, std::optional<Deadline> deadline) const {
+Result<Loan> RawChannel::loan_slowly(std::uint32_t size_bytes, std::uint32_t count, std::optional<Deadline> deadline) const {
     if (!ring_) return closed();
     return lend(*ring_, size_bytes, count, deadline);
 }
@@ -178,9 +177,8 @@ Result<Loan> internal::lend(Ring& ring, std::uint32_t size_bytes, std::uint32_t 
     COMAP_TRY(ring.check_message(size_bytes));
     const auto& view = ring.words().view;
     Result<Loan> lent(tl::in_place);
-    const bool is_run = count != 1;
-    const std::uint64_t bytes = is_run ? view.run_bytes(size_bytes, count) : view.frame_bytes(size_bytes);
-    if (count == 0 || (is_run && bytes > view.size_bytes / 4))
+    const std::uint64_t bytes = RingSender::frame_bytes(view, size_bytes, count);
+    if (count == 0 || (count != 1 && bytes > view.size_bytes / 4))
         return fail(Code::invalid_argument, 0, ring.object()->name(), count, " messages of ", size_bytes, " bytes at once do not fit into ", ring.noun(), ": its ring has ", view.size_bytes,
                     " bytes, of which a quarter can be lent");
     COMAP_GET(lent->end_, ring.begin(deadline));
@@ -193,26 +191,19 @@ Result<Loan> internal::lend(Ring& ring, std::uint32_t size_bytes, std::uint32_t 
         lent->end_ = *reserved;
         return lent;
     }
-    std::byte* const frame = view.data + view.place(at);
-    // So that their lines are all on their way when the first is written.
-    if (is_run && bytes <= kFetchedMax)
-        for (std::uint64_t line = 0; line < bytes; line += 64) RingMemory::fetch_for_writing(frame + line);
     ring.set_lent(true);
     ring.prepare_frame(at);
-    RingSender::Room& room = ring.sender.lent;
-    room.first = frame + (is_run ? view.run_offset(at) : view.payload_offset);
-    room.stride = view.run_stride(size_bytes);
-    room.at = at;
-    room.size_bytes = size_bytes;
-    room.count = count;
-    room.is_run = is_run;
+    ring.sender.lend(view, at, size_bytes, count);
     lent->sender_ = &ring.sender;
     lent->generation_ = os::fork_generation;
     return lent;
 }
 
-void Loan::publish() {
-    if (sender_) publish(sender_->lent.size_bytes);
+void Loan::publish_slowly(bool is_filled) {
+    const RingSender::Room& room = sender_->lent;
+    if (!is_filled) return publish(room.size_bytes);
+    sender_->ring->commit_for_waiters(room.frame_bytes, room.count);
+    end_it();
 }
 
 void Loan::publish(std::uint32_t size_bytes) {
@@ -220,14 +211,10 @@ void Loan::publish(std::uint32_t size_bytes) {
     if (generation_ != os::fork_generation) return give_up();  // our parent's
     const RingSender::Room& room = sender_->lent;
     const auto& view = sender_->view;
-    const bool can_be_shorter = !room.is_run && sender_->shortest == 0;
+    const bool can_be_shorter = !room.is_run() && sender_->shortest == 0;
     const std::uint32_t size = can_be_shorter ? std::min(size_bytes, room.size_bytes) : room.size_bytes;
-    if (room.is_run) {
-        reinterpret_cast<std::atomic<std::uint32_t>*>(&view.frame(room.at))[2].store(room.count, std::memory_order_relaxed);
-        sender_->ring->commit(room.at, view.run_bytes(size, room.count), size | kFrameRun, room.count);
-    } else {
-        sender_->ring->commit(room.at, view.frame_bytes(size), size, 1);
-    }
+    if (room.is_run()) reinterpret_cast<std::atomic<std::uint32_t>*>(&view.frame(room.at))[2].store(room.count, std::memory_order_relaxed);
+    sender_->ring->commit(room.at, RingSender::frame_bytes(view, size, room.count), size | (room.is_run() ? kFrameRun : 0), room.count);
     end_it();
 }
 
@@ -451,9 +438,12 @@ Result<Reception> RawSubscription::await(Deadline deadline) {
 }
 
 Result<Received> RawSubscription::receive_slowly(std::span<std::byte> out, Deadline deadline) {
+    bool is_there = ring_ && (is_ready() || spin(deadline));
     for (std::uint32_t attempt = 1;; ++attempt) {
-        COMAP_GET(const Reception end, await(deadline));
-        if (end != Reception::message) return Received{end, 0, 0};
+        if (!std::exchange(is_there, false)) {
+            COMAP_GET(const Reception end, await(deadline));
+            if (end != Reception::message) return Received{end, 0, 0};
+        }
         const std::uint32_t size = in_.size;
         if (size <= out.size()) RingMemory::copy_out(out.data(), view_.data + in_.offset, size);
         if (!view_.is_whole(in_.position)) {

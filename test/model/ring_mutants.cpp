@@ -58,7 +58,7 @@ namespace comap::internal {
 using namespace model;
 
 template <>
-bool RingOut<NeverBusy::Memory>::commit(const RingView<NeverBusy::Memory>& view, std::uint64_t bytes, std::uint32_t state, std::uint32_t count) {
+bool RingOut<NeverBusy::Memory>::commit(const RingView<NeverBusy::Memory> view, std::uint64_t bytes, std::uint32_t state, std::uint32_t count) {
     view.frame(position + bytes).state.store(view.lap_state(position + bytes));
     auto& frame = view.frame(position);
     frame.number.store(static_cast<std::uint32_t>(number));
@@ -73,7 +73,7 @@ bool RingOut<NeverBusy::Memory>::commit(const RingView<NeverBusy::Memory>& view,
 }
 
 template <>
-bool RingOut<LooksBeforeBusy::Memory>::commit(const RingView<LooksBeforeBusy::Memory>& view, std::uint64_t bytes, std::uint32_t state, std::uint32_t count) {
+bool RingOut<LooksBeforeBusy::Memory>::commit(const RingView<LooksBeforeBusy::Memory> view, std::uint64_t bytes, std::uint32_t state, std::uint32_t count) {
     view.frame(position + bytes).state.store(view.lap_state(position + bytes));
     auto& frame = view.frame(position);
     frame.number.store(static_cast<std::uint32_t>(number));
@@ -87,7 +87,7 @@ bool RingOut<LooksBeforeBusy::Memory>::commit(const RingView<LooksBeforeBusy::Me
 }
 
 template <>
-bool RingOut<ClearsNothing::Memory>::commit(const RingView<ClearsNothing::Memory>& view, std::uint64_t bytes, std::uint32_t state, std::uint32_t count) {
+bool RingOut<ClearsNothing::Memory>::commit(const RingView<ClearsNothing::Memory> view, std::uint64_t bytes, std::uint32_t state, std::uint32_t count) {
     auto& frame = view.frame(position);
     frame.number.store(static_cast<std::uint32_t>(number));
     frame.state.store(view.lap_state(position) | kFrameBusy);
@@ -102,7 +102,7 @@ bool RingOut<ClearsNothing::Memory>::commit(const RingView<ClearsNothing::Memory
 }
 
 template <>
-bool RingOut<CommitsFirst::Memory>::send(const RingView<CommitsFirst::Memory>& view, const void* message, std::uint32_t size, bool& is_filled) {
+bool RingOut<CommitsFirst::Memory>::send(const RingView<CommitsFirst::Memory> view, const void* message, std::uint32_t size, bool& is_filled) {
     const std::uint64_t bytes = view.frame_bytes(size);
     is_filled = has_room(view, bytes);
     if (!is_filled) return false;

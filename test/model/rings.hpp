@@ -629,6 +629,15 @@ class RingScenario : public RingSenders<M> {
 
     // As RawSubscription::receive. False: nothing will come any more.
     bool receive(int me, Receiver& one) {
+        RingMessage message(kRingMessageBytes / 4);
+        std::uint32_t size = 0;
+        const std::uint64_t at_number = one.in.number;
+        if (one.in.receive(one.view, message.data(), kRingMessageBytes, size)) {
+            message.resize(size / 4);
+            took(me, one, at_number, message);
+            if (one.place != kNowhere && one.in.position >= one.note_at) note_place(one);
+            return true;
+        }
         if (one.in.look(one.view) == Look::message && take_if_whole(me, one)) return true;
         do {
             if (!await(me, one)) return false;
@@ -639,11 +648,14 @@ class RingScenario : public RingSenders<M> {
         RingMessage message(one.in.size / 4);
         Words::Memory::copy_out(message.data(), view_().data + one.in.offset, one.in.size);
         if (!one.view.is_whole(one.in.position)) return false;
-        ring_.receive(me, one.in.number, message);
-        ++one.received;
-        if (one.first + one.received + one.missed != one.in.number + 1) simulation_.fail("receiver %d counts wrongly", me);
+        took(me, one, one.in.number, message);
         if (one.in.advance(one.view) && one.place != kNowhere && one.in.position >= one.note_at) note_place(one);
         return true;
+    }
+    void took(int me, Receiver& one, std::uint64_t number, const RingMessage& message) {
+        ring_.receive(me, number, message);
+        ++one.received;
+        if (one.first + one.received + one.missed != number + 1) simulation_.fail("receiver %d counts wrongly", me);
     }
     void note_place(Receiver& one) {
         ring_.control.places[at(one.place)].position.store(one.in.position | internal::kPlaceTaken, std::memory_order_release);
