@@ -199,12 +199,13 @@ class COMAP_API RawSubscription {
     // Errors: too_long (out is too short; the message stays), corrupt.
     [[gnu::always_inline]] Result<Received> receive(std::span<std::byte> out, Deadline deadline = Deadline::forever()) {
         std::uint32_t size = 0;
-        if (ring_ && is_ours()) [[likely]]
-            do {
-                if (!in_.receive(view_, out.data(), out.size(), size)) [[unlikely]] continue;
+        for (bool has_spun = false; ring_ && is_ours(); has_spun = true) {
+            if (in_.receive(view_, out.data(), out.size(), size)) [[likely]] {
                 if (in_.position >= note_at_) [[unlikely]] note_place();
                 return Received{Reception::message, size, std::exchange(missed_, 0)};
-            } while (spin(deadline));
+            }
+            if (has_spun || !spin(deadline)) break;
+        }
         return receive_slowly(out, deadline);
     }
 
@@ -286,7 +287,7 @@ class COMAP_API RawSubscription {
     [[gnu::always_inline]] void advance() {
         if (in_.advance(view_) && in_.position >= note_at_) [[unlikely]] note_place();
     }
-    Result<Received> receive_slowly(std::span<std::byte> out, Deadline deadline);
+    Result<Received> receive_slowly(std::span<std::byte> out, Deadline deadline);  // without spinning
     Result<Borrowed> borrow_slowly(Deadline deadline);
     bool spin(Deadline deadline);  // a message came while looking for it, before it is worth while to sleep
     Result<Reception> await(Deadline deadline);  // without spinning

@@ -438,7 +438,7 @@ Result<Reception> RawSubscription::await(Deadline deadline) {
 }
 
 Result<Received> RawSubscription::receive_slowly(std::span<std::byte> out, Deadline deadline) {
-    bool is_there = ring_ && (is_ready() || spin(deadline));
+    bool is_there = ring_ && is_ready();
     for (std::uint32_t attempt = 1;; ++attempt) {
         if (!std::exchange(is_there, false)) {
             COMAP_GET(const Reception end, await(deadline));
