@@ -204,7 +204,7 @@ class COMAP_API RawSubscription {
                 if (in_.position >= note_at_) [[unlikely]] note_place();
                 return Received{Reception::message, size, std::exchange(missed_, 0)};
             }
-            if (has_spun || !spin(deadline)) break;
+            if (has_spun || in_.run_left != 0 || !spin(deadline)) break;
         }
         return receive_slowly(out, deadline);
     }

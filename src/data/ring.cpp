@@ -203,7 +203,7 @@ bool Ring::settle_after_arming(std::uint64_t position) const {
     if (!os::barrier_everywhere()) return false;
     // SYNC ring.sleep: armed before looking at the frame; pairs with ring.busy.
     const auto& state = words_.view.frame(position).state;
-    return settles([&] { return (state.load(std::memory_order_seq_cst) & (kFrameBusy | kFrameReady)) == kFrameBusy && has_sender(); });
+    return settles([&] { return (state.load(std::memory_order_seq_cst) & (kFrameBusy | kFrameReady)) == kFrameBusy && has_sender(); }, kSettlePauses);
 }
 
 // --- room

@@ -574,7 +574,7 @@ bool Object::has_lone_writer() const { return header_.layout == Layout::cell && 
 
 bool Object::is_sole_role_taken() const {
     const auto locked = os::ask_lock(fd_.number(), kSoleByte);
-    return locked && *locked != os::Locked::no;
+    return !locked || *locked != os::Locked::no;
 }
 
 bool Object::is_being_stored() const {
@@ -596,11 +596,11 @@ WaitPoint<os::Machine> Object::change_point(HeaderPage& page, std::uint32_t seen
     return point;
 }
 
-bool Object::arm(HeaderPage& page) const {
+bool Object::arm(HeaderPage& page, std::uint32_t pauses_max) const {
     if (!writable_) return true;  // always_wake
     internal::arm(page.change);
     if (!has_lone_writer() || always_wakes()) return true;
-    return os::barrier_everywhere() && settles([this] { return is_being_stored(); });
+    return os::barrier_everywhere() && settles([this] { return is_being_stored(); }, pauses_max);
 }
 
 Result<Wait> Object::wait(std::uint32_t seen, Deadline deadline, WaitFor what) const {
@@ -681,7 +681,7 @@ Result<Wait> Object::wait_for_change_or_alone(std::uint32_t seen, Deadline deadl
     std::uint32_t looks_left = somebody_left ? kLooksAfterClose : 0;
     COMAP_GET(bool alone, is_only_holder());
     for (;;) {
-        const bool is_told = arm(*page);
+        const bool is_told = arm(*page, 0);
         // The last words of one who published and left are a change first.
         if (version_after_arming(page->change) != seen) return Wait::changed;
         if (alone) return Wait::alone;
@@ -693,8 +693,7 @@ Result<Wait> Object::wait_for_change_or_alone(std::uint32_t seen, Deadline deadl
         if (ready == os::Ready::interrupted) return Wait::interrupted;
         if (ready == os::Ready::timed_out) {
             if (deadline.is_over() || (is_told && looks_left == 0)) return Wait::timed_out;
-            if (looks_left == 0) continue;
-            --looks_left;
+            if (looks_left > 0 && is_told) --looks_left;
             COMAP_GET(alone, is_only_holder());
         } else if (take_events(*events)) {
             looks_left = kLooksAfterClose;

@@ -27,12 +27,13 @@ namespace comap::internal {
 // Of the object's file: its write lock is the role of a cell's lone writer, or of a channel's lone sender.
 inline constexpr std::uint64_t kSoleByte = 1;
 
-// Looks until it is not under way any more; false: for 0.3 s it was.
+inline constexpr std::uint32_t kSettlePauses = 300;  // of up to a millisecond
+
+// Looks until it is not under way any more; false: it still was after so many pauses.
 template <typename IsUnderWay>
-bool settles(const IsUnderWay& is_under_way) {
-    constexpr std::uint32_t kPausesMax = 300;  // of up to a millisecond
+bool settles(const IsUnderWay& is_under_way, std::uint32_t pauses_max) {
     for (std::uint32_t pause = 0; is_under_way(); ++pause) {
-        if (pause == kPausesMax) return false;
+        if (pause == pauses_max) return false;
         os::pause_briefly(pause);
     }
     return true;
@@ -132,11 +133,11 @@ class Object {
     // For waiting until the version is not `seen`.
     WaitPoint<os::Machine> change_point(HeaderPage& page, std::uint32_t seen) const;
 
-    // Asks for an event of the file at the next publish; what was published before must be looked for after this. False: a
-    // publisher is stopped where he may not see it, or the kernel makes no barriers here.
-    bool arm(HeaderPage& page) const;
+    // Asks for an event of the file at the next publish; what was published before must be looked for after this. False: after
+    // so many pauses a publisher is still where he may not see it, or the kernel makes no barriers here.
+    bool arm(HeaderPage& page, std::uint32_t pauses_max) const;
 
-    // The write lock of kSoleByte is had, by whatever handle.
+    // The write lock of kSoleByte is had, by whatever handle, or cannot be asked for.
     bool is_sole_role_taken() const;
 
   private:

@@ -21,8 +21,8 @@
 // The storing word (32 bits, in a cache line that no reader touches; of cells for one writer, who advances the version by a plain
 // store: it costs a quarter of a compare-and-swap): the change word, without the sleeper bit, that the store makes which was begun
 // last. The writer sets it, looks at both bits, and only then advances the version; who has set a bit has the kernel make a barrier on
-// all processors before looking at this word. It has the version: every store from now on sees the bit. It has another: a store may
-// have looked too early, and is waited for if its writer lives.
+// all processors before looking at this word. The version has come so far: every store from now on sees the bit. It has not: a store
+// may have looked too early, and is waited for if its writer lives.
 #pragma once
 
 #include <atomic>
@@ -119,7 +119,8 @@ template <typename Machine>
 bool is_storing(const BasicChangeWords<Machine>& words, const typename Machine::template Atom<std::uint32_t>& storing) {
     // SYNC change.settle: looked at after the barrier; pairs with cell.storing.
     const std::uint32_t begun = storing.load(std::memory_order_seq_cst);
-    return begun != (words.change.load(std::memory_order_seq_cst) & ~kSleeper);
+    const std::uint32_t now = words.change.load(std::memory_order_seq_cst) & ~kSleeper;  // read later: it may be ahead
+    return static_cast<std::int32_t>(now - begun) < 0;
 }
 
 inline constexpr std::uint32_t kSpinTurns = 2000;  // some 30-40 us: about what being woken by another processor costs

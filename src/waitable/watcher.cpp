@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -21,17 +22,27 @@ struct Watched {
     HeaderPage* page = nullptr;
     int watch = -1;  // several tags may share one: the same object under several handles
     std::uint32_t seen = 0;
+    bool is_told = true;     // the next publish will make an event
     std::function<bool()> is_ready = {};  // events and semaphores: what counts, for their versions are advanced only while armed
 };
 
 // Arms again; the version if it is not the one last reported.
 std::optional<std::uint32_t> look_again(Watched& watched) {
-    // Where the publisher may not see it, because he is stopped, an event of our own makes us look again.
-    if (!watched.object->arm(*watched.page)) (void)os::reopen(watched.object->descriptor(), false);
+    watched.is_told = watched.object->arm(*watched.page, 0);
     const std::uint32_t now = version_after_arming(watched.page->change);
     if (watched.is_ready ? !watched.is_ready() : now == watched.seen) return std::nullopt;
     watched.seen = now;
     return now;
+}
+
+// Makes an event of the object's file: opening and closing it is one.
+bool make_event(const Object& object) {
+    if (os::reopen(object.descriptor(), false)) return true;
+    return object.access() == Access::read_write && os::touch(object.descriptor(), kScratchOffsetBytes);
+}
+
+tl::unexpected<Error> too_many_files(const Object& object) {
+    return fail(Code::os_error, EMFILE, object.name(), "'", shown(object.name()), "' cannot be watched: too many open files");
 }
 
 tl::unexpected<Error> cannot_be_told(const Object& object) {
@@ -43,10 +54,23 @@ tl::unexpected<Error> cannot_be_told(const Object& object) {
 struct Watcher::State {
     explicit State(os::ChangeEvents from) : events(std::move(from)) {}
 
+    // Where a publisher is stopped in a place where he may not see that he is watched, the descriptor stays readable: the caller
+    // looks again. Errors: os_error.
+    Result<void> stay_readable_for_untold() {
+        if (!std::exchange(has_untold, false)) return {};
+        for (auto& [tag, entry] : watched) {
+            if (entry.is_told) continue;
+            entry.is_told = true;
+            if (!make_event(*entry.object)) return too_many_files(*entry.object);
+        }
+        return {};
+    }
+
     std::optional<Changed> look(std::uint64_t tag) {
         const auto found = watched.find(tag);
         if (found == watched.end()) return std::nullopt;
         const auto version = look_again(found->second);
+        has_untold = has_untold || !found->second.is_told;
         if (!version) return std::nullopt;
         return Changed{tag, *version};
     }
@@ -70,6 +94,7 @@ struct Watcher::State {
     os::ChangeEvents events;
     std::unordered_map<std::uint64_t, Watched> watched;
     std::vector<std::uint64_t> to_look_at;
+    bool has_untold = false;
 };
 
 Result<void> Watcher::State::add(const SyncObject& one, std::uint64_t tag, std::function<bool()> is_ready) {
@@ -93,17 +118,15 @@ Result<void> Watcher::State::add(const std::shared_ptr<Object>& object, std::uin
     if (!watch)
         return fail(code_of(watch.error()), watch.error(), object->name(), "'", shown(object->name()), "' cannot be watched: ", os_text(watch.error()),
                     " (limits: fs.inotify.max_user_watches)");
-    Watched& entry = watched[tag] = Watched{object, page, *watch, seen & kVersionMask, std::move(is_ready)};
-    const bool is_told = object->arm(*page);
-    // Opening and closing the file is an event of its own: the descriptor becomes readable for what is there already.
+    Watched& entry = watched[tag] = Watched{object, page, *watch, seen & kVersionMask, true, std::move(is_ready)};
+    const bool is_told = object->arm(*page, kSettlePauses);
+    // An event of our own: the descriptor becomes readable for what is there already.
     const std::uint32_t now = version_after_arming(page->change);
     const bool is_there = entry.is_ready ? entry.is_ready() : now != entry.seen;
-    if (is_told && (!is_there || os::reopen(object->descriptor(), false))) return {};
-    if (is_told && object->access() == Access::read_write && os::touch(object->descriptor(), kScratchOffsetBytes)) return {};
+    if (is_told && (!is_there || make_event(*object))) return {};
     if (!is_shared(*watch)) events.remove(*watch);
     watched.erase(tag);
-    if (!is_told) return cannot_be_told(*object);
-    return fail(Code::os_error, EMFILE, object->name(), "'", shown(object->name()), "' cannot be watched: too many open files");
+    return is_told ? too_many_files(*object) : cannot_be_told(*object);
 }
 
 Result<void> Watcher::State::add(const Waitable& data, const std::shared_ptr<Object>& object, std::uint64_t tag) {
@@ -180,7 +203,10 @@ Result<std::optional<Changed>> Watcher::next() {
         }
         const auto event = state_->events.next();
         if (!event) return fail(Code::os_error, event.error(), "", "the watcher's events cannot be read: ", os_text(event.error()));
-        if (!*event) return std::nullopt;
+        if (!*event) {
+            COMAP_TRY(state_->stay_readable_for_untold());
+            return std::nullopt;
+        }
         state_->note(**event);
     }
 }
