@@ -109,6 +109,5 @@ test_symbols() {
     diff "$WORK/declared" "$WORK/defined" >&2 || complain "comap.h and libcomap.so do not have the same functions"
 }
 
-test_headers() { "$COMAP_SOURCE_DIR/scripts/headers"; }
 
 "test_$1"
