@@ -3,7 +3,6 @@
 
 #include <functional>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -57,12 +56,13 @@ struct Watcher::State {
     // Where a publisher is stopped in a place where he may not see that he is watched, the descriptor stays readable: the caller
     // looks again. Errors: os_error.
     Result<void> stay_readable_for_untold() {
-        if (!std::exchange(has_untold, false)) return {};
+        if (!has_untold) return {};
         for (auto& [tag, entry] : watched) {
             if (entry.is_told) continue;
+            if (!make_event(*entry.object)) return too_many_files(*entry.object);  // the next call tries again
             entry.is_told = true;
-            if (!make_event(*entry.object)) return too_many_files(*entry.object);
         }
+        has_untold = false;
         return {};
     }
 
