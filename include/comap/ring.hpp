@@ -78,6 +78,14 @@ struct RingMemory {
     }
     // Half of a barrier: whoever goes to sleep has the kernel make the other half (membarrier), on all processors.
     static void light_barrier() { std::atomic_signal_fence(std::memory_order_seq_cst); }
+    // A full barrier, right after a read-modify-write of ours: some processors' are one.
+    static void barrier_after_update() {
+#if defined(__x86_64__)
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+#else
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+#endif
+    }
 
   private:
     [[gnu::always_inline]] static void copy(void* target, const void* source, std::size_t size_bytes) {

@@ -50,8 +50,8 @@ struct Item::Mapping {
     QueueWords<os::Machine> words;
     HeldByte place;  // of this handle as a taker who confirms
     RobustLockOnDemand lock;  // the takers'
-    std::uint32_t turn = 0;   // of finds, under that lock
-    std::uint32_t barriers_for = 0;  // the count of forks when words.takes_part_in_barriers was found; under that lock
+    SpinBudget spins;
+    std::uint32_t find_count = 0;  // under that lock
 
     std::uint32_t taker() const { return static_cast<std::uint32_t>(place.byte() - kPlaceByte) + 1; }
     RingControl& control() const { return ring->control(); }
@@ -82,12 +82,12 @@ struct Item::Mapping {
         if (end == Ended::interrupted) return Reception::interrupted;
         struct Unlock {
             RobustLock* lock;
-            ~Unlock() { lock->unlock(); }
-        } const unlock{takers};
-        if (barriers_for != os::fork_generation) {
-            words.takes_part_in_barriers = os::take_part_in_barriers();
-            barriers_for = os::fork_generation;
-        }
+            const QueueWords<os::Machine>& words;
+            ~Unlock() {
+                lock->unlock();
+                words.tell_of_room_after_unlocking();
+            }
+        } const unlock{takers, words};
         if (end == Ended::acquired_abandoned && !words.repair()) return ring->corrupt("what follows is no message");
         return work();
     }
@@ -109,7 +109,7 @@ struct Item::Mapping {
     // The message whose turn it is, also one of a dead taker. REQUIRES: the takers' lock.
     Result<bool> find(Queued& queued) {
         // A dead taker's are looked for when nothing else is to be had, and now and then: else they would wait for ever in a busy queue.
-        const bool is_time = ++turn % 64 == 0;
+        const bool is_time = ++find_count % 64 == 0;
         Look look = is_time ? Look::nothing : words.find(queued);
         if (look == Look::nothing && words.tally().held != 0) {
             if (!words.give_back_of_dead([this](std::uint32_t one) { return is_dead(one); })) look = Look::strange;
@@ -133,6 +133,7 @@ struct Item::Mapping {
 
     // A place to sleep until there is a message, and for how long at most. False: look again.
     bool prepare(os::Sleep& bed, std::chrono::nanoseconds& at_most) const {
+        ring->settle_bell();
         const std::uint64_t position = control().taken.load(std::memory_order_relaxed) & ~std::uint64_t{7};
         const auto bedtime = ring->words().prepare(position, true, [this] { return ring->has_sender(); }, bed);
         if (bedtime == Ring::Words::Bedtime::look_again) return false;
@@ -144,6 +145,12 @@ struct Item::Mapping {
         if (tally.held != 0) at_most = kLookForDead;
         if (bedtime == Ring::Words::Bedtime::doze) at_most = kDoze;
         return true;
+    }
+
+    // A message came while looking for it, before it is worth while to sleep.
+    bool spin(std::uint64_t position) {
+        const auto& state = ring->words().view.frame(position).state;
+        return spins.spin<os::Machine>([&] { return (state.load(std::memory_order_relaxed) & kFrameReady) != 0; });
     }
 
     // Runs work(queued) on the next message, alone among takers, when there is one.
@@ -168,9 +175,7 @@ struct Item::Mapping {
             if (deadline.is_over()) return Reception::timed_out;
             const std::uint64_t position = control().taken.load(std::memory_order_relaxed);
             if (!ring_words.is_possible(position)) return ring->corrupt("where its messages begin is impossible");
-            if (!waited)
-                for (std::uint32_t spin = 0; os::can_spin() && spin < kSpinTurns && (ring_words.view.frame(position).state.load(std::memory_order_relaxed) & kFrameReady) == 0; ++spin) os::spin_pause();
-            waited = true;
+            if (!std::exchange(waited, true) && spin(position)) continue;
             Bed<os::Machine> bed;
             std::chrono::nanoseconds at_most{};
             if (!prepare(bed, at_most)) continue;

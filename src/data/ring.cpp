@@ -11,6 +11,7 @@
 namespace comap::internal {
 namespace {
 
+constexpr std::uint32_t kBellTurns = 100;  // longer than most senders have the lock
 constexpr std::chrono::nanoseconds kLookForDead = std::chrono::milliseconds(10);  // how often one who waits for room does
 
 std::uint32_t alignment_for(std::uint64_t message_bytes) { return message_bytes <= 256 ? 8 : 64; }
@@ -193,6 +194,24 @@ void Ring::give_up_role() {
     role_.drop();
 }
 
+void Ring::settle_bell() {
+    if (!has_many_senders() || words_.is_bell_settled()) return;
+    const auto senders = lock_.get(object_->descriptor(), 0);
+    if (!senders) return;
+    Ended end = (*senders)->try_lock();
+    for (std::uint32_t turn = 0; end == Ended::timed_out && turn < kBellTurns; ++turn) {
+        os::spin_pause();
+        end = (*senders)->try_lock();
+    }
+    if (end != Ended::acquired && end != Ended::acquired_abandoned) return;
+    const bool is_sound = end == Ended::acquired || words_.find_head(sender.out);
+    if (is_sound) {
+        if (end == Ended::acquired_abandoned) words_.store_head(sender.out);
+        words_.ring_settled_bell();
+    }
+    (*senders)->unlock();
+}
+
 bool Ring::has_sender() const {
     if (!has_many_senders()) return sender.is_ours() || object_->is_sole_role_taken();
     return !is_free(page_->sync.lock.load(std::memory_order_relaxed));
@@ -218,10 +237,13 @@ bool Ring::empty_if_dead(std::uint32_t place) {
 
 Result<Sent> Ring::wait_for_room(std::uint64_t bytes, Deadline deadline) {
     auto& out = sender.out;
-    for (std::uint32_t turn = 0; os::can_spin() && turn < kSpinTurns && deadline.ns() != 0; ++turn) {
-        if (words_.may_have_room(out, bytes, floor)) return Sent::sent;
-        os::spin_pause();
-    }
+    // Until there is room for several: who comes for each one takes the lines of those who make it every time.
+    const std::uint64_t several = std::max(bytes, words_.step_bytes());
+    if (deadline.ns() != 0 && spins_.spin<os::Machine>([&] { return words_.may_have_room(out, several, floor); })) return Sent::sent;
+    struct Leave {
+        const Words& words;
+        ~Leave() { words.leave_room_bed(); }
+    } const leave{words_};
     while (!words_.may_have_room(out, bytes, floor)) {
         if (floor == &Words::lowest_place)
             for (std::uint32_t place = 0; place < place_count(); ++place) {

@@ -87,6 +87,10 @@ class Ring {
     // Lets another be the lone sender.
     void give_up_role();
 
+    // For one who is about to sleep: where there can be many senders, rings the bell while none of them is at work, if such a moment
+    // comes soon. Else Words::prepare has the kernel make a barrier, which interrupts every processor. REQUIRES: he may write.
+    void settle_bell();
+
     // A sender lives who could be about to commit.
     bool has_sender() const;
 
@@ -114,6 +118,7 @@ class Ring {
     HeldByte role_;
     RobustLockOnDemand lock_;         // many senders
     std::atomic<std::uint64_t> lent_to_{0};  // many senders: the token of the thread, which no forked child has
+    SpinBudget spins_;                // for room
     HeldByte burial_;                 // of a dead owner's place, while it is emptied
 };
 

@@ -125,6 +125,34 @@ bool is_storing(const BasicChangeWords<Machine>& words, const typename Machine::
 
 inline constexpr std::uint32_t kSpinTurns = 2000;  // some 30-40 us: about what being woken by another processor costs
 
+// How long one looks before going to sleep. Who looks in vain again and again shares his processor with those who could bring
+// something, or it comes too seldom: he looks only shortly then, and now and then as long as at first. Any thread may use it.
+class SpinBudget {
+  public:
+    // found(): what is looked for is there. False: it is not, it is time to sleep.
+    template <typename Machine, typename Found>
+    bool spin(const Found& found) {
+        if (!Machine::can_spin()) return false;
+        const std::uint32_t vain = vain_.load(std::memory_order_relaxed);
+        const std::uint32_t turns = vain < kVainAtFirst || vain % kVainBetween == 0 ? kSpinTurns : kSpinTurnsShort;
+        for (std::uint32_t turn = 0; turn < turns; ++turn) {
+            if (found()) {
+                if (vain != 0) vain_.store(0, std::memory_order_relaxed);
+                return true;
+            }
+            Machine::spin_pause();
+        }
+        vain_.store(vain + 1, std::memory_order_relaxed);
+        return false;
+    }
+
+  private:
+    static constexpr std::uint32_t kVainAtFirst = 2;
+    static constexpr std::uint32_t kVainBetween = 16;
+    static constexpr std::uint32_t kSpinTurnsShort = 50;
+    std::atomic<std::uint32_t> vain_{0};
+};
+
 // Spins until the version is not `seen`; false if it still is after kSpinTurns.
 template <typename Machine>
 bool spin_for_change(const BasicChangeWords<Machine>& words, std::uint32_t seen) {

@@ -43,7 +43,6 @@ struct QueueWords {
     using Ring = RingWords<Machine>;
     using Atom32 = typename Machine::template Atom<std::uint32_t>;
     const Ring* ring = nullptr;
-    bool takes_part_in_barriers = false;  // this process, in those of RingWords::prepare_for_room
 
     Atom32& holder(std::uint64_t position) const { return reinterpret_cast<Atom32*>(&ring->view.frame(position))[2]; }
 
@@ -119,6 +118,20 @@ struct QueueWords {
         });
     }
 
+    // For one who has just let go of the lock: tells senders who wait for room. They would come for every message, and soon wait again:
+    // they are told when all that they claimed has room, or when no message is left whose taker could tell them. Else they find out
+    // themselves, for no wait for room is long.
+    void tell_of_room_after_unlocking() const {
+        // SYNC ring.told: letting go is a read-modify-write: what was freed is seen before we look who waits; pairs with ring.full.
+        Machine::Memory::barrier_after_update();
+        if (!ring->senders_wait()) [[likely]] return;
+        const auto& control = *ring->control;
+        const std::uint64_t taken = first_not_taken();
+        const bool is_little = control.freed.load(std::memory_order_relaxed) + ring->view.size_bytes < control.claimed.load(std::memory_order_relaxed);
+        const bool is_left = ring->is_possible(taken) && (ring->view.frame(taken).state.load(std::memory_order_relaxed) & kFrameReady) != 0;
+        if (!is_little || !is_left) publish_and_wake(ring->control->space, false);
+    }
+
     // After an owner of the lock has died: finds out anew what is written down. False: damaged.
     bool repair() const {
         auto& control = *ring->control;
@@ -192,13 +205,7 @@ struct QueueWords {
         std::uint64_t position = before;
         Queued queued;
         for (std::uint64_t steps = 0; steps <= most_steps() && position != taken && at(position, queued) == Look::message && holder_of(queued.word) == kDone; ++steps) position = queued.next;
-        if (position == before) return;
-        control.freed.store(position, std::memory_order_release);  // SYNC ring.done: what was read was read before; pairs with ring.room.
-        // Senders who wait would come for every message, and soon wait again: they are told when all that they claimed has room, or
-        // when no message is left whose taker could tell them. Else they find out themselves, for no wait for room is long.
-        if (!ring->senders_wait(takes_part_in_barriers)) return;
-        const bool is_little = position + ring->view.size_bytes < control.claimed.load(std::memory_order_relaxed);
-        if (!is_little || at(taken, queued) != Look::message) publish_and_wake(control.space, false);
+        if (position != before) control.freed.store(position, std::memory_order_release);  // SYNC ring.done: what was read was read before; pairs with ring.room.
     }
 };
 

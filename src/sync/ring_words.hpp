@@ -142,6 +142,14 @@ struct RingWords {
         return Bedtime::sleep;
     }
 
+    // For one who has the senders' lock: rings the bell, and it is settled, for nobody can be about to commit.
+    void ring_settled_bell() const {
+        // SYNC ring.rung: rung under the lock; who commits after that sees it; pairs with lock.take.
+        std::uint32_t bell = view.bell->load(std::memory_order_relaxed);
+        while (!view.bell->compare_exchange_weak(bell, (bell | kBellSleeper | kBellSettled) + kBellStep, std::memory_order_relaxed, std::memory_order_relaxed)) {}
+    }
+    bool is_bell_settled() const { return (view.bell->load(std::memory_order_relaxed) & kBellSettled) != 0; }
+
     // --- room
 
     // Makes out.limit reach `bytes` further, if `floor`, the first position that somebody needs, leaves room.
@@ -173,11 +181,14 @@ struct RingWords {
     // A bed for a sender who waits for room; false: look again.
     bool prepare_for_room(const Out& out, std::uint64_t bytes, std::uint64_t (*floor)(const RingWords&), Bed<Machine>& bed) const {
         if (!prepare_for_change(control->space, true, current_version(control->space), bed)) return false;
-        // SYNC ring.full: waiting before looking for room; pairs with ring.told. Where the kernel makes no barrier, who frees room in
-        // passing may not see us; no wait for room is long.
+        // SYNC ring.full: waiting before looking for room; pairs with ring.told.
         std::atomic_thread_fence(std::memory_order_seq_cst);
-        (void)Machine::barrier_everywhere();
         return !may_have_room(out, bytes, floor);
+    }
+
+    // He does not wait any more: nobody needs to wake him. REQUIRES: no other sender can wait, for he has the role or the lock.
+    void leave_room_bed() const {
+        if (senders_wait()) control->space.change.fetch_and(~kSleeper, std::memory_order_relaxed);
     }
 
     void store_head(const Out& out) const {
@@ -202,15 +213,11 @@ struct RingWords {
 
     // Tells senders who wait for room. What was freed was stored before, in a way that ring.room pairs with.
     void tell_of_room() const {
-        if (senders_wait(false)) publish_and_wake(control->space, false);
+        fence();  // SYNC ring.told: freed before looking who waits; pairs with ring.full.
+        if (senders_wait()) publish_and_wake(control->space, false);
     }
-    // `in_passing`: asked by one who frees room with every message, and takes part in the barriers that senders have the kernel make.
-    bool senders_wait(bool in_passing) const {
-        // SYNC ring.told: freed before looking who waits; pairs with ring.full.
-        if (in_passing) Memory::light_barrier();
-        else std::atomic_thread_fence(std::memory_order_seq_cst);
-        return (control->space.change.load(std::memory_order_relaxed) & kSleeper) != 0;
-    }
+    bool senders_wait() const { return (control->space.change.load(std::memory_order_relaxed) & kSleeper) != 0; }
+    static void fence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
 
     // --- finding one's place. False: the words cannot have been left so.
 

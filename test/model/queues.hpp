@@ -26,7 +26,6 @@ class QueueScenario : public RingSenders<M> {
 
     explicit QueueScenario(Variant variant) : Base(true, 16, &Words::first_not_freed), variant_(variant) {
         words_.ring = &ring_.words;
-        words_.takes_part_in_barriers = true;
         for (int i = 0; i < 2; ++i) this->add_sender([this](int me) { push_all(me); });
         for (std::uint32_t i = 0; i < kTakersHere; ++i) this->add([this](int me) { take_all(me); });
     }
@@ -160,6 +159,7 @@ class QueueScenario : public RingSenders<M> {
         work();
         takers_.leave(me);
         word.give();
+        words_.tell_of_room_after_unlocking();
     }
 
     void take_place(int me, Taker& taker) {
@@ -199,7 +199,8 @@ class QueueScenario : public RingSenders<M> {
                (view_().frame(position).state.load(std::memory_order_relaxed) & internal::kFrameReady) == 0;
     }
 
-    bool prepare(internal::Bed<M>& bed, Deadline& until) {
+    bool prepare(int me, internal::Bed<M>& bed, Deadline& until) {
+        this->settle_bell(me);
         const std::uint64_t position = ring_.control.taken.load(std::memory_order_relaxed);
         const auto bedtime = ring_.words.prepare(position, true, [this] { return this->has_sender(); }, bed);
         if (bedtime == Words::Bedtime::look_again) return false;
@@ -228,7 +229,7 @@ class QueueScenario : public RingSenders<M> {
             }
             internal::Bed<M> bed;
             Deadline until = Deadline::forever();
-            if (!prepare(bed, until)) continue;
+            if (!prepare(me, bed, until)) continue;
             if (is_over && !until.is_forever()) return false;
             M::wait(*bed.word, bed.seen, until);
         }

@@ -39,6 +39,10 @@ struct JoinsBlindly : BrokenOn<JoinsBlindly> {        // who takes a place does 
     static constexpr bool joins_blindly = true;
 };
 
+struct SettlesBlindly : BrokenOn<SettlesBlindly> {    // a taker settles the bell while a sender may be about to commit
+    static constexpr bool settles_blindly = true;
+};
+
 struct MakesNoBarrier : BufferedMachine {             // who goes to sleep does not wait until others' stores are seen
     static bool barrier_everywhere() { return RingMachine::barrier_everywhere(); }
 };
@@ -283,6 +287,7 @@ std::vector<RingMutant> mutants() {
         broken_ring<JoinsBlindly, RingScenario<JoinsBlindly>::places>("ring_place_taken_blindly", Deaths::none),
         broken_ring<MakesNoBarrier, RingScenario<MakesNoBarrier>::lone>("ring_no_barrier_before_sleep", Deaths::none),
         broken_ring<MakesNoBarrier, RingScenario<MakesNoBarrier>::watched>("ring_no_barrier_after_arming", Deaths::none),
+        broken_queue<SettlesBlindly>("queue_bell_settled_blindly", Deaths::none),
         broken_queue<TakesLate>("queue_goes_on_before_taking", Deaths::each),
         broken_queue<FreesHeld>("queue_held_is_free", Deaths::none),
         broken_queue<RepairsBadly>("queue_repair_counts_wrongly", Deaths::each),

@@ -38,12 +38,14 @@ struct SimMemory {
         }
     }
     static void light_barrier() {}
+    static void barrier_after_update() {}
     static void fetch_for_writing(const void*) {}
 };
 
 struct RingMachine : SimMachine {
     using Memory = SimMemory;
-    static constexpr bool joins_blindly = false;  // for a mutant: nobody looks at the claim after taking a place
+    static constexpr bool joins_blindly = false;   // for a mutant: nobody looks at the claim after taking a place
+    static constexpr bool settles_blindly = false;  // for a mutant: the bell is settled without the senders' lock
 };
 
 inline constexpr std::uint64_t kRingBytesHere = 512;  // at most
@@ -322,6 +324,25 @@ class RingSenders : public Scenario {
             if (!words.prepare_for_room(out, bytes, floor_, bed)) continue;
             M::wait(*bed.word, bed.seen, Deadline::after(kRingLookForDead));
         }
+        words.leave_room_bed();
+    }
+
+    // As Ring::settle_bell.
+    void settle_bell(int me) {
+        if (!has_lock_ || ring_.words.is_bell_settled()) return;
+        if (M::settles_blindly) return ring_.words.ring_settled_bell();
+        const LockWord<M> word = word_of(lock_, me);
+        const Take end = word.take(0);
+        if (end != Take::taken && end != Take::taken_abandoned) return;
+        lock_.enter(me);
+        Out out;
+        if (end == Take::taken_abandoned) {
+            ring_.expect_head(me, ring_.words.find_head(out), out);
+            ring_.words.store_head(out);
+        }
+        ring_.words.ring_settled_bell();
+        lock_.leave(me);
+        word.give();
     }
 
     void empty_if_dead(int me, std::uint32_t place) {
@@ -670,6 +691,7 @@ class RingScenario : public RingSenders<M> {
             if (look(me, one)) return true;
             if (is_over) return false;
             internal::Bed<M> bed;
+            if (variant_ != read_only) this->settle_bell(me);
             const auto bedtime = ring_.words.prepare(one.in.position, variant_ != read_only, [this] { return this->has_sender(); }, bed);
             if (bedtime == Words::Bedtime::look_again) continue;
             M::wait(*bed.word, bed.seen, bedtime == Words::Bedtime::doze ? Deadline::after(kRingDoze) : Deadline::forever());

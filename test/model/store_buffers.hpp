@@ -3,7 +3,7 @@
 // later, in order. Read-modify-writes, sequentially consistent stores and system calls wait until it is; so does a barrier on all
 // processors, for everybody. With it the scenarios find out whether somebody relies on a barrier that nobody makes.
 // Fences of their own the words do with std::atomic_thread_fence, which cannot be seen here: where one is needed after a plain
-// store, it has to be told (below: senders_wait).
+// store, it has to be told (below: fence).
 #pragma once
 
 #include <deque>
@@ -105,6 +105,7 @@ struct BufferedMemory {
     }
     static void copy_out(void* target, const void* shared, std::size_t size_bytes) { SimMemory::copy_out(target, shared, size_bytes); }
     static void light_barrier() {}
+    static void barrier_after_update() {}  // those empty the buffer
     static void fetch_for_writing(const void*) {}
 };
 
@@ -154,9 +155,8 @@ namespace comap::internal {
 
 // Its fence.
 template <>
-inline bool RingWords<model::BufferedMachine>::senders_wait(bool in_passing) const {
-    if (!in_passing) model::StoreBuffers::drain_own();
-    return (control->space.change.load(std::memory_order_relaxed) & kSleeper) != 0;
+inline void RingWords<model::BufferedMachine>::fence() {
+    model::StoreBuffers::drain_own();
 }
 
 }  // namespace comap::internal
