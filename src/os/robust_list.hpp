@@ -55,8 +55,7 @@ inline std::uint32_t thread_number() { return this_thread().number; }
 // A number that no other thread of this process has or had, and no thread of the process that this one was forked from.
 inline std::uint64_t thread_token() { return this_thread().token; }
 
-// The thread of that token is one of this process and has not ended. (For some microseconds after the kernel has gone through
-// its list it is still there.) Not fast.
+// The thread of that token is one of this process and has not ended. One that is about to is waited for, at most 2 ms. Not fast.
 bool is_alive(std::uint64_t thread_token);
 
 // The kernel keeps a robust list for this thread with the distance above. Not so in 32-bit programs.

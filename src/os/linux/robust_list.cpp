@@ -3,6 +3,7 @@
 
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@ std::uint32_t fork_generation = 1;
 namespace {
 
 constexpr std::uint64_t kLeavingNs = 1'000'000'000;  // many times what the kernel takes to end a thread that has run its last code
+
+constexpr std::uint64_t kGoingNs = 2'000'000;  // one that has, and is still there, is waited for so long: other destructors may run in it
 
 // The threads of this process that asked for their number: numbers are used again, tokens are not. While its mutex is locked nobody forks.
 struct Threads {
@@ -49,11 +52,14 @@ struct Threads {
         const std::lock_guard guard(mutex);
         if (const auto found = left_ns.find(token); found != left_ns.end()) found->second = monotonic_ns();
     }
-    bool may_live(std::uint64_t token) {
+    enum class Stage : std::uint8_t { running, leaving, gone };
+    Stage stage(std::uint64_t token) {
         const NoForkScope no_fork;
         const std::lock_guard guard(mutex);
         const auto found = left_ns.find(token);
-        return found != left_ns.end() && (found->second == 0 || monotonic_ns() - found->second <= kLeavingNs);
+        if (found == left_ns.end()) return Stage::gone;
+        if (found->second == 0) return Stage::running;
+        return monotonic_ns() - found->second <= kLeavingNs ? Stage::leaving : Stage::gone;
     }
 };
 
@@ -99,7 +105,14 @@ void learn_this_thread() {
 
 bool is_alive(std::uint64_t thread_token) {
     const auto number = static_cast<std::uint32_t>(thread_token);
-    return Threads::instance().may_live(thread_token) && ::syscall(SYS_tgkill, ::getpid(), number, 0) == 0;
+    const std::uint64_t asked_ns = monotonic_ns();
+    for (;;) {
+        const Threads::Stage stage = Threads::instance().stage(thread_token);
+        if (stage == Threads::Stage::gone || ::syscall(SYS_tgkill, ::getpid(), number, 0) != 0) return false;
+        // The kernel has gone through its list, perhaps, and it is still there for some microseconds.
+        if (stage == Threads::Stage::running || monotonic_ns() - asked_ns > kGoingNs) return true;
+        ::sched_yield();
+    }
 }
 
 bool has_robust_list() {
