@@ -17,6 +17,7 @@ using namespace internal;
 constexpr std::chrono::nanoseconds kLookForDead = std::chrono::milliseconds(20);  // how often a taker who waits does, while messages are held
 constexpr std::chrono::nanoseconds kPatience = std::chrono::seconds(2);  // with a taker who is stopped in the middle
 constexpr std::chrono::nanoseconds kPatienceInPassing = std::chrono::milliseconds(10);
+constexpr std::uint32_t kFindsBetween = 64;  // that the dead are looked for, in a queue that is busy
 constexpr std::uint32_t kVainLooksMax = 10'000;
 constexpr std::uint64_t kTakersLockPage = kHeaderBytes;  // in the object's file: the ring's first
 
@@ -109,7 +110,7 @@ struct Item::Mapping {
     // The message whose turn it is, also one of a dead taker. REQUIRES: the takers' lock.
     Result<bool> find(Queued& queued) {
         // A dead taker's are looked for when nothing else is to be had, and now and then: else they would wait for ever in a busy queue.
-        const bool is_time = ++find_count % 64 == 0;
+        const bool is_time = ++find_count % kFindsBetween == 0;
         Look look = is_time ? Look::nothing : words.find(queued);
         if (look == Look::nothing && words.tally().held != 0) {
             if (!words.give_back_of_dead([this](std::uint32_t one) { return is_dead(one); })) look = Look::strange;
@@ -145,6 +146,30 @@ struct Item::Mapping {
         if (tally.held != 0) at_most = kLookForDead;
         if (bedtime == Ring::Words::Bedtime::doze) at_most = kDoze;
         return true;
+    }
+
+    // The usual case of a pop: one waits that was never taken, and nobody else takes just now. False: nothing has happened.
+    bool pop_at_once(std::span<std::byte> out, Popped& popped) {
+        RobustLock* const takers = lock.known();
+        if (takers == nullptr || looks_empty() || !takers->lock_at_once()) return false;
+        Queued queued;
+        const bool found = (find_count + 1) % kFindsBetween != 0 && words.find(queued) == Look::message && queued.size <= out.size();
+        if (found) {
+            ++find_count;
+            take_for_good(queued, out, popped);
+        }
+        takers->unlock();
+        words.tell_of_room_after_unlocking();
+        if (found) popped.end = Reception::message;
+        return found;
+    }
+
+    void take_for_good(const Queued& queued, std::span<std::byte> out, Popped& popped) {
+        const auto& view = ring->words().view;
+        RingMemory::copy_out(out.data(), view.data + view.place(queued.position) + view.payload_offset, queued.size);
+        popped.size_bytes = queued.size;
+        popped.redelivered = takings_of(queued.word) > 0;
+        words.take(queued, kDone);
     }
 
     // A message came while looking for it, before it is worth while to sleep.
@@ -287,13 +312,10 @@ Result<Sent> RawQueue::push(std::span<const std::byte> message, std::optional<De
 Result<Popped> RawQueue::pop(std::span<std::byte> out, Deadline deadline) const {
     if (!mapping_) return closed();
     Result<Popped> popped(tl::in_place);  // not moved into one at the end: a load of more than one store has just written waits for them
-    const auto& view = mapping_->ring->words().view;
+    if (mapping_->pop_at_once(out, *popped)) [[likely]] return popped;
     COMAP_GET(popped->end, mapping_->on_next(deadline, [&](const Queued& queued) -> Result<void> {
         if (queued.size > out.size()) return fail(Code::too_long, 0, name(), "the next message of ", mapping_->ring->noun(), " has ", queued.size, " bytes, the caller's buffer has ", out.size());
-        RingMemory::copy_out(out.data(), view.data + view.place(queued.position) + view.payload_offset, queued.size);
-        popped->size_bytes = queued.size;
-        popped->redelivered = takings_of(queued.word) > 0;
-        mapping_->words.take(queued, kDone);
+        mapping_->take_for_good(queued, out, *popped);
         return {};
     }));
     return popped;

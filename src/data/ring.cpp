@@ -141,7 +141,25 @@ Result<Ended> Ring::lock(std::optional<Deadline> deadline) {
     return end == Ended::timed_out ? senders->lock(deadline ? *deadline : patience()) : end;
 }
 
+bool Ring::send_at_once(std::span<const std::byte> message) {
+    RobustLock* const senders = lock_.known();
+    if (senders == nullptr || !sender.fits(message.size()) || !senders->lock_at_once()) return false;
+    auto& out = sender.out;
+    const auto size = static_cast<std::uint32_t>(message.size());
+    const std::uint64_t bytes = words_.view.frame_bytes(size);
+    const bool fits = sender.barriers_for == os::fork_generation && words_.load_head(out) && out.has_room(words_.view, bytes);
+    if (fits) {
+        prepare_frame(out.position);
+        bool is_filled = false;
+        if (!out.send(words_.view, message.data(), size, is_filled)) commit_for_waiters(bytes, 1);
+        words_.store_head(out);
+    }
+    senders->unlock();
+    return fits;
+}
+
 Result<Sent> Ring::send(std::span<const std::byte> message, std::optional<Deadline> deadline) {
+    if (send_at_once(message)) [[likely]] return Sent::sent;
     COMAP_TRY(check_message(message.size()));
     const auto size = static_cast<std::uint32_t>(message.size());
     const auto& view = words_.view;

@@ -106,6 +106,7 @@ class Ring {
     void tell_watchers();
 
   private:
+    bool send_at_once(std::span<const std::byte> message);  // the usual case of send(), of many senders
     Result<void> take_role();
     Result<Ended> lock(std::optional<Deadline> deadline);
     Result<Sent> wait_for_room(std::uint64_t bytes, Deadline deadline);

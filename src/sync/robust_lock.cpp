@@ -24,10 +24,10 @@ os::OsResult<RobustLock> RobustLock::attach(int descriptor, std::uint64_t page_o
     return RobustLock(std::move(*mapping));
 }
 
-LockWord<os::Machine> RobustLock::word() const { return lock_word_in(mapping_); }
+RobustLock::RobustLock(os::Mapping mapping) : mapping_(std::move(mapping)), word_(lock_word_in(mapping_)) {}
 
 Ended RobustLock::try_lock() {
-    const Take end = word().take(0);
+    const Take end = word_.take(0);
     if (end == Take::taken) [[likely]] return Ended::acquired;
     if (end == Take::taken_abandoned) return Ended::acquired_abandoned;
     return end == Take::corrupt ? Ended::corrupt : Ended::timed_out;
@@ -36,11 +36,9 @@ Ended RobustLock::try_lock() {
 Ended RobustLock::lock(Deadline deadline) {
     if (const Ended end = try_lock(); end != Ended::timed_out && end != Ended::corrupt) [[likely]] return end;
     WaitPoint<os::Machine> point;
-    point.lock = word();
+    point.lock = word_;
     return wait_any(std::span(&point, 1), deadline).end;
 }
-
-bool RobustLock::unlock() { return word().give(); }
 
 os::OsResult<RobustLock*> RobustLockOnDemand::attach(int descriptor, std::uint64_t page_offset_bytes) {
     const os::NoForkScope no_fork;  // before the mutex, as everywhere

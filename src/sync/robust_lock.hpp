@@ -27,14 +27,19 @@ class RobustLock {
     static os::OsResult<RobustLock> attach(int descriptor, std::uint64_t page_offset_bytes);
 
     Ended try_lock();  // timed_out: another has it
+    // The usual case, without a call: nobody has it, sleeps for it, or died with it.
+    [[gnu::always_inline]] bool lock_at_once() {
+        std::uint32_t seen = word_.word->load(std::memory_order_relaxed);
+        return seen == 0 && word_.try_take(seen, 0);
+    }
     Ended lock(Deadline deadline);
-    bool unlock();  // false: somebody wrote over the word, which was left as it is. REQUIRES: this thread has locked it
+    bool unlock() { return word_.give(); }  // false: somebody wrote over the word, which was left as it is. REQUIRES: this thread has locked it
 
   private:
-    explicit RobustLock(os::Mapping mapping) : mapping_(std::move(mapping)) {}
-    LockWord<os::Machine> word() const;
+    explicit RobustLock(os::Mapping mapping);
 
     os::Mapping mapping_;  // the shared page, then a private one with the list node
+    LockWord<os::Machine> word_;
 };
 
 // One that is attached when it is first wanted: most handles never lock. Any number of threads may ask at once.
