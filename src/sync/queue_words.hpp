@@ -92,7 +92,8 @@ struct QueueWords {
         // SYNC queue.taken: counted before; pairs with queue.empty.
         if (!was_returned) ring->control->taken.store(queued.next, std::memory_order_release);
         if (taker != kDone) return;
-        free_front(first_not_taken());
+        if (!was_returned && ring->control->freed.load(std::memory_order_relaxed) == queued.position) [[likely]] free_up_to(queued.next);  // the front itself
+        else free_front(first_not_taken());
         if (was_returned) count(0, -1);
     }
 
@@ -205,7 +206,10 @@ struct QueueWords {
         std::uint64_t position = before;
         Queued queued;
         for (std::uint64_t steps = 0; steps <= most_steps() && position != taken && at(position, queued) == Look::message && holder_of(queued.word) == kDone; ++steps) position = queued.next;
-        if (position != before) control.freed.store(position, std::memory_order_release);  // SYNC ring.done: what was read was read before; pairs with ring.room.
+        if (position != before) free_up_to(position);
+    }
+    void free_up_to(std::uint64_t position) const {
+        ring->control->freed.store(position, std::memory_order_release);  // SYNC ring.done: what was read was read before; pairs with ring.room.
     }
 };
 
