@@ -84,7 +84,7 @@ struct Message {
 [[gnu::cold]] [[noreturn]] void wrong_message() { give_up("a message was lost or damaged"); }
 
 template <std::size_t kBytes>
-void check(const std::byte* message, std::uint64_t sequence) {
+[[gnu::always_inline]] inline void check(const std::byte* message, std::uint64_t sequence) {
     std::uint64_t first;
     std::memcpy(&first, message, sizeof first);
     if (first != sequence || Message<kBytes>::sum_of(message) != sequence + Message<kBytes>::kSumOfRest) wrong_message();
@@ -248,7 +248,7 @@ template <std::size_t kBytes>
 struct SendCopies {
     mutable Message<kBytes> message;
     template <typename Out>
-    void operator()(Out& out, std::uint64_t sequence) const {
+    [[gnu::always_inline]] void operator()(Out& out, std::uint64_t sequence) const {
         const Words first = {sequence, 1};
         std::memcpy(message.bytes(), &first, sizeof first);
         out.send(message.bytes());
@@ -259,7 +259,7 @@ template <std::size_t kBytes>
 struct ReceiveCopies {
     mutable Message<kBytes> message;
     template <typename In>
-    std::uint64_t operator()(In& in, std::uint64_t sequence) const {
+    [[gnu::always_inline]] std::uint64_t operator()(In& in, std::uint64_t sequence) const {
         in.receive(message.bytes());
         check<kBytes>(message.bytes(), sequence);
         return 1;

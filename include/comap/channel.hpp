@@ -102,15 +102,17 @@ struct RingSender {
     [[gnu::always_inline]] bool is_ours() const { return taken.load(std::memory_order_relaxed) == *forks; }
     [[gnu::always_inline]] bool fits(std::size_t size) const { return size - shortest <= view.message_bytes - shortest; }
 
-    [[gnu::always_inline]] static std::uint64_t frame_bytes(const RingView<RingMemory>& view, std::uint32_t size, std::uint32_t count) { return count != 1 ? view.run_bytes(size, count) : view.frame_bytes(size); }
+    [[gnu::always_inline]] static std::uint64_t frame_bytes(const RingView<RingMemory>& view, std::uint64_t at, std::uint32_t size, std::uint32_t count) {
+        return count != 1 ? view.run_bytes(at, size, count) : view.frame_bytes(size);
+    }
 
     // The room at that position is lent. REQUIRES: it is there.
     [[gnu::always_inline]] void lend(const RingView<RingMemory> from, std::uint64_t at, std::uint32_t size, std::uint32_t count) {
-        lent = {.at = at, .frame_bytes = frame_bytes(from, size, count), .size_bytes = size, .count = count};
+        lent = {.at = at, .frame_bytes = frame_bytes(from, at, size, count), .size_bytes = size, .count = count};
         std::byte* const frame = from.data + from.place(at);
-        // So that their lines are all on their way when the first is written.
+        // So that their lines are all on their way when the first is written. Not the head's: whoever waits for it takes that back.
         if (lent.is_run() && lent.frame_bytes <= kFetchedMax)
-            for (std::uint64_t line = 0; line < lent.frame_bytes; line += 64) RingMemory::fetch_for_writing(frame + line);
+            for (std::uint64_t line = 64; line < lent.frame_bytes; line += 64) RingMemory::fetch_for_writing(frame + line);
         lent.first = frame + (lent.is_run() ? from.run_offset(at) : from.payload_offset);
         lent.stride = from.run_stride(size);
     }
@@ -118,7 +120,7 @@ struct RingSender {
     // A lone sender's room, if that takes no call.
     [[gnu::always_inline]] bool lend_quickly(std::uint32_t size, std::uint32_t count) {
         if (!is_ours() || is_lent || !fits(size) || count == 0) [[unlikely]] return false;
-        const std::uint64_t bytes = frame_bytes(view, size, count);
+        const std::uint64_t bytes = frame_bytes(view, out.position, size, count);
         if ((count != 1 && bytes > view.size_bytes / 4) || !out.has_room(view, bytes)) [[unlikely]] return false;
         is_lent = true;
         lend(view, out.position, size, count);
@@ -217,25 +219,27 @@ class COMAP_API RawSubscription {
     }
 
     // The same for all messages that were published as one batch, or what is left of it; released together.
-    Result<BorrowedBatch> borrow_batch(Deadline deadline = Deadline::forever()) {
-        auto one = borrow(deadline);
-        if (!one) [[unlikely]] return tl::unexpected<Error>(std::move(one).error());
+    [[gnu::always_inline]] Result<BorrowedBatch> borrow_batch(Deadline deadline = Deadline::forever()) {
         Result<BorrowedBatch> batch(tl::in_place);
-        batch->end = one->end;
-        batch->missed = one->missed;
-        if (one->end != Reception::message) return batch;
-        batch->first = one->bytes.data();
+        if (!ring_ || !is_ours() || in_.run_left != 0 || !in_.look_for_run(view_) || !view_.is_whole(in_.position)) [[unlikely]] {
+            if (!borrow_for_batch(deadline, batch)) return batch;
+        }
+        is_borrowed_ = true;
+        batch->end = Reception::message;
+        batch->first = view_.data + in_.offset;
         batch->size_bytes = in_.size;
         batch->stride = in_.stride;
         batch->count = in_.run_left != 0 ? in_.run_left : 1;
+        batch->missed = std::exchange(missed_, 0);
         return batch;
     }
-    bool release_batch() {
-        if (in_.run_left > 1 && view_.is_whole(in_.position)) {
-            in_.number += in_.run_left - 1;
-            in_.run_left = 1;
-        }
-        return release();
+    [[gnu::always_inline]] bool release_batch() {
+        if (!ring_ || !is_borrowed_ || in_.run_left == 0 || !is_ours() || !view_.is_whole(in_.position)) [[unlikely]] return release();
+        is_borrowed_ = false;
+        in_.number += in_.run_left - 1;
+        in_.run_left = 1;
+        advance();
+        return true;
     }
 
     // Goes on to the message after the one that was borrowed. False: the one that was borrowed has been overwritten meanwhile; what was read of it is worth
@@ -289,6 +293,7 @@ class COMAP_API RawSubscription {
     }
     Result<Received> receive_slowly(std::span<std::byte> out, Deadline deadline);  // without spinning
     Result<Borrowed> borrow_slowly(Deadline deadline);
+    bool borrow_for_batch(Deadline deadline, Result<BorrowedBatch>& batch);
     bool spin(Deadline deadline);  // a message came while looking for it, before it is worth while to sleep
     Result<Reception> await(Deadline deadline);  // without spinning
     Result<bool> look();

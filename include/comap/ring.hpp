@@ -128,7 +128,9 @@ struct RingView {
     // The first message of a run begins a cache line, so that no copy of a whole line lies over two.
     [[gnu::always_inline]] std::uint64_t run_offset(std::uint64_t position) const { return ((place(position) + kRunHeadBytes + 63) & ~std::uint64_t{63}) - place(position); }
     [[gnu::always_inline]] std::uint64_t run_stride(std::uint64_t message_size) const { return message_size == 0 ? alignment : rounded(message_size); }
-    [[gnu::always_inline]] std::uint64_t run_bytes(std::uint64_t message_size, std::uint64_t count) const { return rounded(kRunHeadBytes + 56 + count * run_stride(message_size)); }
+    // It ends with the last one; so runs of messages of whole lines lie behind each other in whole lines, and the head has one for itself.
+    [[gnu::always_inline]] std::uint64_t run_bytes(std::uint64_t position, std::uint64_t message_size, std::uint64_t count) const { return rounded(run_offset(position) + count * run_stride(message_size)); }
+    std::uint64_t run_bytes_anywhere(std::uint64_t message_size, std::uint64_t count) const { return rounded(kRunHeadBytes + 56 + count * run_stride(message_size)); }
     [[gnu::always_inline]] bool fits_lap(std::uint64_t position, std::uint64_t bytes) const { return place(position) + bytes <= size_bytes; }
     std::uint64_t next_lap(std::uint64_t position) const { return (position | (size_bytes - 1)) + 1; }
     // The state of a frame before it is committed. No two laps have the same: who goes to sleep on it a lap too late does not.
@@ -244,6 +246,14 @@ struct RingIn {
         return look_at_one(view, state);
     }
 
+    // Whether a run is at our place; then look() has been done. False: look() says more.
+    [[gnu::always_inline]] bool look_for_run(const RingView<Memory>& view) {
+        auto& frame = view.frame(position);
+        const std::uint32_t state = frame.state.load(std::memory_order_acquire);  // SYNC ring.look: pairs with ring.commit.
+        return (state & (kFrameReady | kFramePad | kFrameRun)) == (kFrameReady | kFrameRun) && frame.number.load(std::memory_order_relaxed) == static_cast<std::uint32_t>(number) &&
+               look_at_run(view, state) == Look::message;
+    }
+
     // To the next message. Returns whether the frame is done.
     [[gnu::always_inline]] bool advance(const RingView<Memory>& /*view*/) {
         ++number;
@@ -281,13 +291,13 @@ struct RingIn {
         return (state & kFrameRun) == 0 ? look_at_one(view, state) : look_at_run(view, state);
     }
 
-    Look look_at_run(const RingView<Memory>& view, std::uint32_t state) {
+    [[gnu::always_inline]] Look look_at_run(const RingView<Memory>& view, std::uint32_t state) {
         if (!view.fits_lap(position, kRunHeadBytes)) return Look::strange;
         size = state & kFrameSizeMask;
         const std::uint32_t count = reinterpret_cast<typename Memory::template Atom<std::uint32_t>*>(&view.frame(position))[2].load(std::memory_order_relaxed);
         if (size > view.message_bytes || count == 0 || count > view.size_bytes / 8) return Look::strange;
         stride = view.run_stride(size);
-        frame_bytes = view.run_bytes(size, count);
+        frame_bytes = view.run_bytes(position, size, count);
         if (!view.fits_lap(position, frame_bytes)) return Look::strange;
         offset = view.place(position) + view.run_offset(position);
         run_left = count;

@@ -145,7 +145,7 @@ Result<Sent> RawChannel::publish_batch(std::span<const std::byte> messages, std:
     COMAP_TRY(ring_->check_message(message_size));
     const auto& view = ring_->words().view;
     const std::uint64_t stride = view.run_stride(message_size);
-    const std::uint64_t most = std::max<std::uint64_t>(1, (view.size_bytes / 4 - view.run_bytes(message_size, 0)) / stride);
+    const std::uint64_t most = std::max<std::uint64_t>(1, (view.size_bytes / 4 - view.run_bytes_anywhere(message_size, 0)) / stride);
     const bool in_parts = messages.size() / message_size > most;  // then the patience is for all of them
     const std::optional<Deadline> until = deadline || !in_parts ? deadline : std::optional(ring_->patience());
     while (!messages.empty()) {
@@ -177,7 +177,7 @@ Result<Loan> internal::lend(Ring& ring, std::uint32_t size_bytes, std::uint32_t 
     COMAP_TRY(ring.check_message(size_bytes));
     const auto& view = ring.words().view;
     Result<Loan> lent(tl::in_place);
-    const std::uint64_t bytes = RingSender::frame_bytes(view, size_bytes, count);
+    const std::uint64_t bytes = count != 1 ? view.run_bytes_anywhere(size_bytes, count) : view.frame_bytes(size_bytes);  // there may be another lap's beginning before it
     if (count == 0 || (count != 1 && bytes > view.size_bytes / 4))
         return fail(Code::invalid_argument, 0, ring.object()->name(), count, " messages of ", size_bytes, " bytes at once do not fit into ", ring.noun(), ": its ring has ", view.size_bytes,
                     " bytes, of which a quarter can be lent");
@@ -214,7 +214,7 @@ void Loan::publish(std::uint32_t size_bytes) {
     const bool can_be_shorter = !room.is_run() && sender_->shortest == 0;
     const std::uint32_t size = can_be_shorter ? std::min(size_bytes, room.size_bytes) : room.size_bytes;
     if (room.is_run()) reinterpret_cast<std::atomic<std::uint32_t>*>(&view.frame(room.at))[2].store(room.count, std::memory_order_relaxed);
-    sender_->ring->commit(room.at, RingSender::frame_bytes(view, size, room.count), size | (room.is_run() ? kFrameRun : 0), room.count);
+    sender_->ring->commit(room.at, RingSender::frame_bytes(view, room.at, size, room.count), size | (room.is_run() ? kFrameRun : 0), room.count);
     end_it();
 }
 
@@ -458,6 +458,12 @@ Result<Received> RawSubscription::receive_slowly(std::span<std::byte> out, Deadl
     }
 }
 
+bool RawSubscription::borrow_for_batch(Deadline deadline, Result<BorrowedBatch>& batch) {
+    auto one = borrow(deadline);
+    if (!one) batch = tl::unexpected<Error>(std::move(one).error());
+    else if ((batch->end = one->end) == Reception::message) missed_ = one->missed;
+    return one && one->end == Reception::message;
+}
 Result<Borrowed> RawSubscription::borrow_slowly(Deadline deadline) {
     COMAP_GET(const Reception end, await(deadline));
     if (end != Reception::message) return Borrowed{end, {}, 0};

@@ -288,8 +288,8 @@ class RingSenders : public Scenario {
     void send_run(int me, Out& out) {
         constexpr std::uint32_t kSize = 8;
         constexpr std::uint32_t kCount = 2;
-        const std::uint64_t bytes = view_().run_bytes(kSize, kCount);
-        const std::uint64_t place = reserve(me, out, bytes);
+        const std::uint64_t place = reserve(me, out, view_().run_bytes_anywhere(kSize, kCount));
+        const std::uint64_t bytes = view_().run_bytes(place, kSize, kCount);
         std::byte* const data = view_().data + view_().place(place) + view_().run_offset(place);
         for (std::uint32_t i = 0; i < kCount; ++i) {
             const RingMessage message = ring_.make_message(out.number + i, kSize);
