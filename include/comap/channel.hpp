@@ -110,9 +110,12 @@ struct RingSender {
     [[gnu::always_inline]] void lend(const RingView<RingMemory> from, std::uint64_t at, std::uint32_t size, std::uint32_t count) {
         lent = {.at = at, .frame_bytes = frame_bytes(from, at, size, count), .size_bytes = size, .count = count};
         std::byte* const frame = from.data + from.place(at);
-        // So that their lines are all on their way when the first is written. Not the head's: whoever waits for it takes that back.
-        if (lent.is_run() && lent.frame_bytes <= kFetchedMax)
-            for (std::uint64_t line = 64; line < lent.frame_bytes; line += 64) RingMemory::fetch_for_writing(frame + line);
+        // So that their lines are all on their way when the first is written, and the next run's first ones when that is lent. Not the
+        // head's: whoever waits for it takes that back.
+        if (lent.is_run() && lent.frame_bytes <= kFetchedMax) {
+            const std::uint64_t end = lent.frame_bytes + (lent.frame_bytes < kFetchedBehind ? lent.frame_bytes : kFetchedBehind);
+            for (std::uint64_t line = 64; line < end; line += 64) RingMemory::fetch_for_writing(from.data + from.place(at + line));
+        }
         lent.first = frame + (lent.is_run() ? from.run_offset(at) : from.payload_offset);
         lent.stride = from.run_stride(size);
     }
@@ -136,6 +139,7 @@ struct RingSender {
     }
 
     static constexpr std::uint64_t kFetchedMax = 4096;
+    static constexpr std::uint64_t kFetchedBehind = 768;
 };
 
 Result<Loan> lend(Ring& ring, std::uint32_t size_bytes, std::uint32_t count, std::optional<Deadline> deadline);

@@ -185,6 +185,7 @@ struct RingOut {
         frame.state.store(state | kFrameReady, std::memory_order_release);  // SYNC ring.commit: all of the frame is seen with it; pairs with ring.look.
         position = behind;
         number += count;
+        if (count != 1) return true;  // runs are fetched when they are lent
         // Of long frames, the state behind the next one. Two lines of short ones: a step is longer than a line, and none may be left out.
         const std::uint64_t ahead = behind + (bytes > kFetchAheadBytes ? bytes : kFetchAheadBytes);
         Memory::fetch_for_writing(view.data + view.place(ahead));
