@@ -22,7 +22,7 @@
 namespace comap {
 
 struct CellOptions {
-    std::uint32_t history = 0;  // how many values before the latest can be read; at most kCellHistoryMax
+    std::uint32_t history = 0;  // how many values before the latest can be read, at least; at most kCellHistoryMax
     std::uint32_t writers = 1;  // how many handles may store at a time; at most kCellWritersMax
     std::uint32_t mode = 0600;
     bool keep = false;

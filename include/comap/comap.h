@@ -222,7 +222,7 @@ typedef struct comap_cell_options {
     size_t struct_size;
     uint32_t mode;          /* permission bits; 0600 */
     uint32_t keep;          /* not 0: outlives its holders */
-    uint32_t history;       /* how many values before the latest can be read */
+    uint32_t history;       /* how many values before the latest can be read, at least */
     uint32_t writers;       /* how many handles may store at a time: 1 to 64 */
 } comap_cell_options;
 #define COMAP_CELL_OPTIONS_INIT {sizeof(comap_cell_options), 0600, 0, 0, 1}

@@ -22,6 +22,8 @@ namespace {
 using namespace internal;
 
 constexpr std::uint64_t kPlaceByte = kSoleByte + 1;  // of the object's file: its write lock is the first place of several writers
+constexpr std::uint32_t kSlotsUsual = 8;
+constexpr std::uint64_t kBodyBytesMin = 4096;  // a page: what the least body takes
 constexpr std::uint32_t kReadAttemptsMax = 64;
 constexpr std::uint32_t kStoreAttemptsMin = 16;  // whatever the deadline: none of them waits, and one may be spent on helping another
 
@@ -38,6 +40,9 @@ Result<NewObject> new_cell(std::string_view name, const RecordType& type, const 
     wanted.capacity_bytes = type.size_bytes();
     wanted.slot_count = std::max(kCellSlotsMin, std::bit_ceil(options.history + 3));  // the latest, the next, and one that may be overwritten while read
     wanted.writer_count = options.writers > 1 ? options.writers : 0;
+    // A reader beside a writer who never pauses has to begin again when the writer was faster by all slots. More of them cost nothing
+    // while they fit into the page that a cell has anyway.
+    while (wanted.slot_count < kSlotsUsual && cell_body_bytes(type.size_bytes(), wanted.slot_count * 2, wanted.writer_count) <= kBodyBytesMin) wanted.slot_count *= 2;
     wanted.size_bytes = cell_body_bytes(type.size_bytes(), wanted.slot_count, wanted.writer_count);
     wanted.format = type.format();
     wanted.flags = options.writers > 1 ? kFlagManyWriters : 0;

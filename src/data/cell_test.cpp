@@ -688,10 +688,11 @@ TEST_F(CellTest, TheVersionOfSeveralWritersWrapsAround) {
     const int file = ::open(path("c").c_str(), O_RDWR);
     const std::uint32_t begin = 0x7fff'fffdu;
     const std::uint32_t word = begin << 1;
+    const std::uint32_t slot_count = cell.raw().info()->slot_count;
     ASSERT_EQ(::pwrite(file, &word, sizeof word, offsetof(internal::HeaderPage, change)), 4);
-    for (std::uint32_t version = begin - 3; version <= begin; ++version) {
+    for (std::uint32_t version = begin - (slot_count - 1); version <= begin; ++version) {
         const std::uint64_t entry = version;
-        ASSERT_EQ(::pwrite(file, &entry, sizeof entry, 4096 + 8 * (version & 3)), 8);
+        ASSERT_EQ(::pwrite(file, &entry, sizeof entry, 4096 + 8 * (version % slot_count)), 8);
     }
     ::close(file);
     ASSERT_EQ(cell.load()->count, 0u);
@@ -836,11 +837,12 @@ TEST_F(CellTest, AMissedWakeIsMadeGoodByLookingAgain) {
 TEST_F(CellTest, AScribbledDirectoryIsAnswered) {
     const Cell<Counter> cell = create<Counter>("c", {.writers = 2});
     ASSERT_OK(cell.store({1}));
+    const std::uint32_t slot_count = cell.raw().info()->slot_count;
     const int file = ::open(path("c").c_str(), O_RDWR);
     const auto scribble = [&](std::uint64_t entry) {
-        for (int i = 0; i < 4; ++i) ASSERT_EQ(::pwrite(file, &entry, sizeof entry, 4096 + 8 * i), 8);
+        for (std::uint32_t i = 0; i < slot_count; ++i) ASSERT_EQ(::pwrite(file, &entry, sizeof entry, 4096 + 8 * i), 8);
     };
-    for (const std::uint64_t entry : {UINT64_MAX, std::uint64_t{8} << 32 | 1, std::uint64_t{0x8000'0000u} << 32, std::uint64_t{0}, std::uint64_t{77} << 32 | 77}) {
+    for (const std::uint64_t entry : {UINT64_MAX, std::uint64_t{2 * slot_count} << 32 | 1, std::uint64_t{0x8000'0000u} << 32, std::uint64_t{0}, std::uint64_t{77} << 32 | 77}) {
         scribble(entry);
         const auto loaded = cell.load();
         EXPECT_CODE(Code::corrupt, loaded);
