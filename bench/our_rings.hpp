@@ -83,7 +83,7 @@ class ChannelReceiver {
         }
         if (left_ == 0) {
             const auto batch = subscription_->borrow_batch();
-            if (!batch || batch->missed != 0) give_up("a channel lost a message");
+            if (!batch || batch->end != Reception::message || batch->missed != 0) give_up("a channel lost a message");
             place_ = batch->first;
             stride_ = batch->stride;
             left_ = batch->count;

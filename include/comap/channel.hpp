@@ -124,7 +124,7 @@ struct RingSender {
     [[gnu::always_inline]] bool lend_quickly(std::uint32_t size, std::uint32_t count) {
         if (!is_ours() || is_lent || !fits(size) || count == 0) [[unlikely]] return false;
         const std::uint64_t bytes = frame_bytes(view, out.position, size, count);
-        if ((count != 1 && bytes > view.size_bytes / 4) || !out.has_room(view, bytes)) [[unlikely]] return false;
+        if ((count != 1 && view.run_bytes_anywhere(size, count) > view.size_bytes / 4) || !out.has_room(view, bytes)) [[unlikely]] return false;
         is_lent = true;
         lend(view, out.position, size, count);
         return true;
@@ -138,7 +138,7 @@ struct RingSender {
         return out.commit(view, lent.frame_bytes, lent.size_bytes | (lent.is_run() ? kFrameRun : 0), lent.count);
     }
 
-    static constexpr std::uint64_t kFetchedMax = 4096;
+    static constexpr std::uint64_t kFetchedMax = 4096;  // of longer ones the processor itself sees what comes next
     static constexpr std::uint64_t kFetchedBehind = 768;
 };
 

@@ -130,7 +130,7 @@ struct RingView {
     [[gnu::always_inline]] std::uint64_t run_stride(std::uint64_t message_size) const { return message_size == 0 ? alignment : rounded(message_size); }
     // It ends with the last one; so runs of messages of whole lines lie behind each other in whole lines, and the head has one for itself.
     [[gnu::always_inline]] std::uint64_t run_bytes(std::uint64_t position, std::uint64_t message_size, std::uint64_t count) const { return rounded(run_offset(position) + count * run_stride(message_size)); }
-    std::uint64_t run_bytes_anywhere(std::uint64_t message_size, std::uint64_t count) const { return rounded(kRunHeadBytes + 56 + count * run_stride(message_size)); }
+    [[gnu::always_inline]] std::uint64_t run_bytes_anywhere(std::uint64_t message_size, std::uint64_t count) const { return rounded(kRunHeadBytes + 56 + count * run_stride(message_size)); }
     [[gnu::always_inline]] bool fits_lap(std::uint64_t position, std::uint64_t bytes) const { return place(position) + bytes <= size_bytes; }
     std::uint64_t next_lap(std::uint64_t position) const { return (position | (size_bytes - 1)) + 1; }
     // The state of a frame before it is committed. No two laps have the same: who goes to sleep on it a lap too late does not.
@@ -185,7 +185,7 @@ struct RingOut {
         frame.state.store(state | kFrameReady, std::memory_order_release);  // SYNC ring.commit: all of the frame is seen with it; pairs with ring.look.
         position = behind;
         number += count;
-        if (count != 1) return true;  // runs are fetched when they are lent
+        if (count != 1) return true;  // a run is fetched when it is lent, if it is short enough for that to be worth while
         // Of long frames, the state behind the next one. Two lines of short ones: a step is longer than a line, and none may be left out.
         const std::uint64_t ahead = behind + (bytes > kFetchAheadBytes ? bytes : kFetchAheadBytes);
         Memory::fetch_for_writing(view.data + view.place(ahead));

@@ -389,7 +389,6 @@ struct RawSubscription::Hooks {
     }
     static bool prepare(void* data, os::Sleep& bed, std::chrono::nanoseconds& at_most) {
         RawSubscription& one = of(data);
-        if (one.may_ring_the_bell()) one.ring_->settle_bell();
         const auto bedtime = one.ring_->words().prepare(one.in_.position, one.may_ring_the_bell(), [&] { return one.ring_->has_sender(); }, bed);
         at_most = bedtime == Ring::Words::Bedtime::doze ? kDoze : std::chrono::nanoseconds::max();
         return bedtime != Ring::Words::Bedtime::look_again;
@@ -428,7 +427,6 @@ Result<Reception> RawSubscription::await(Deadline deadline) {
         if (!ring_->object()->page_is_writable()) COMAP_TRY(ring_->object()->require_waitable());
         if (looks > kVainLooksMax) return ring_->corrupt("what is there says that it was overwritten, and was not");
         Bed<os::Machine> bed;
-        if (may_ring_the_bell()) ring_->settle_bell();
         const auto bedtime = ring_->words().prepare(in_.position, may_ring_the_bell(), [this] { return ring_->has_sender(); }, bed);
         if (bedtime == Ring::Words::Bedtime::look_again) continue;
         looks = 0;

@@ -82,15 +82,20 @@ struct Item::Mapping {
         if (end == Ended::timed_out) return Reception::timed_out;
         if (end == Ended::interrupted) return Reception::interrupted;
         struct Unlock {
-            RobustLock* lock;
-            const QueueWords<os::Machine>& words;
-            ~Unlock() {
-                lock->unlock();
-                words.tell_of_room_after_unlocking();
-            }
-        } const unlock{takers, words};
+            const Mapping& mapping;
+            RobustLock& lock;
+            std::uint64_t freed = mapping.control().freed.load(std::memory_order_relaxed);
+            ~Unlock() { mapping.unlock(lock, freed); }
+        } const unlock{*this, *takers};
         if (end == Ended::acquired_abandoned && !words.repair()) return ring->corrupt("what follows is no message");
         return work();
+    }
+
+    // `freed`: how far the room was free when the lock was taken.
+    void unlock(RobustLock& takers, std::uint64_t freed) const {
+        const bool is_more = control().freed.load(std::memory_order_relaxed) != freed;
+        takers.unlock();
+        if (is_more) words.tell_of_room_after_unlocking();
     }
 
     // A place of our own, for those who confirm. REQUIRES: the takers' lock.
@@ -152,14 +157,14 @@ struct Item::Mapping {
     bool pop_at_once(std::span<std::byte> out, Popped& popped) {
         RobustLock* const takers = lock.known();
         if (takers == nullptr || looks_empty() || !takers->lock_at_once()) return false;
+        const std::uint64_t freed = control().freed.load(std::memory_order_relaxed);
         Queued queued;
         const bool found = (find_count + 1) % kFindsBetween != 0 && words.find(queued) == Look::message && queued.size <= out.size();
         if (found) {
             ++find_count;
             take_for_good(queued, out, popped);
         }
-        takers->unlock();
-        words.tell_of_room_after_unlocking();
+        unlock(*takers, freed);
         if (found) popped.end = Reception::message;
         return found;
     }

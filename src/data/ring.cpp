@@ -12,6 +12,7 @@ namespace comap::internal {
 namespace {
 
 constexpr std::uint32_t kBellTurns = 100;  // longer than most senders have the lock
+constexpr std::uint32_t kTurnsForSeveral = 200;
 constexpr std::chrono::nanoseconds kLookForDead = std::chrono::milliseconds(10);  // how often one who waits for room does
 
 std::uint32_t alignment_for(std::uint64_t message_bytes) { return message_bytes <= 256 ? 8 : 64; }
@@ -213,20 +214,14 @@ void Ring::give_up_role() {
 }
 
 void Ring::settle_bell() {
-    if (!has_many_senders() || words_.is_bell_settled()) return;
+    if (words_.is_bell_settled()) return;
     const auto senders = lock_.get(object_->descriptor(), 0);
     if (!senders) return;
-    Ended end = (*senders)->try_lock();
-    for (std::uint32_t turn = 0; end == Ended::timed_out && turn < kBellTurns; ++turn) {
+    for (std::uint32_t turn = 0; !(*senders)->lock_at_once(); ++turn) {
+        if (turn == kBellTurns) return;  // also after a death: the next sender is to learn of it
         os::spin_pause();
-        end = (*senders)->try_lock();
     }
-    if (end != Ended::acquired && end != Ended::acquired_abandoned) return;
-    const bool is_sound = end == Ended::acquired || words_.find_head(sender.out);
-    if (is_sound) {
-        if (end == Ended::acquired_abandoned) words_.store_head(sender.out);
-        words_.ring_settled_bell();
-    }
+    words_.ring_settled_bell();
     (*senders)->unlock();
 }
 
@@ -255,9 +250,14 @@ bool Ring::empty_if_dead(std::uint32_t place) {
 
 Result<Sent> Ring::wait_for_room(std::uint64_t bytes, Deadline deadline) {
     auto& out = sender.out;
-    // Until there is room for several: who comes for each one takes the lines of those who make it every time.
-    const std::uint64_t several = std::max(bytes, words_.step_bytes());
-    if (deadline.ns() != 0 && spins_.spin<os::Machine>([&] { return words_.may_have_room(out, several, floor); })) return Sent::sent;
+    // At first until there is room for several: who comes for each one takes the lines of those who make it every time.
+    std::uint64_t wanted = std::max(bytes, words_.step_bytes());
+    std::uint32_t turns = 0;
+    const auto is_enough = [&] {
+        if (++turns == kTurnsForSeveral) wanted = bytes;
+        return words_.may_have_room(out, wanted, floor);
+    };
+    if (deadline.ns() != 0 && spins_.spin<os::Machine>(is_enough)) return Sent::sent;
     struct Leave {
         const Words& words;
         ~Leave() { words.leave_room_bed(); }

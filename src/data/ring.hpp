@@ -87,8 +87,9 @@ class Ring {
     // Lets another be the lone sender.
     void give_up_role();
 
-    // For one who is about to sleep: where there can be many senders, rings the bell while none of them is at work, if such a moment
-    // comes soon. Else Words::prepare has the kernel make a barrier, which interrupts every processor. REQUIRES: he may write.
+    // For a taker who is about to sleep: rings the bell while no sender is at work, if such a moment comes soon. Else Words::prepare
+    // has the kernel make a barrier, which interrupts every processor. Not for subscribers: nobody but senders is to delay senders there.
+    // REQUIRES: he may write; many senders.
     void settle_bell();
 
     // A sender lives who could be about to commit.

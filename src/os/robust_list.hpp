@@ -55,8 +55,11 @@ inline std::uint32_t thread_number() { return this_thread().number; }
 // A number that no other thread of this process has or had, and no thread of the process that this one was forked from.
 inline std::uint64_t thread_token() { return this_thread().token; }
 
-// The thread of that token is one of this process and has not ended. One that is about to is waited for, at most 2 ms. Not fast.
+// The thread of that token is one of this process and has not ended. (For some microseconds after the kernel has gone through
+// its list it is still there.) Not fast.
 bool is_alive(std::uint64_t thread_token);
+// The same, but one that has run its last code is waited for, once, at most 2 ms.
+[[gnu::cold]] bool is_alive_for_long(std::uint64_t thread_token);
 
 // The kernel keeps a robust list for this thread with the distance above. Not so in 32-bit programs.
 bool has_robust_list();
@@ -90,7 +93,7 @@ inline void robust_end() {
 inline bool claim(RobustNode* node) {
     const std::atomic_ref claimed_by(node->claimed_by);
     const std::uint64_t owner = claimed_by.load(std::memory_order_relaxed);
-    if (owner != 0 && is_alive(owner)) [[unlikely]] return false;
+    if (owner != 0 && is_alive_for_long(owner)) [[unlikely]] return false;
     claimed_by.store(remembered_thread.token, std::memory_order_relaxed);
     return true;
 }

@@ -59,9 +59,9 @@ struct LockWord {
         // SYNC lock.take: what the last owner wrote is seen by the next; pairs with lock.give.
         Machine::robust_begin(node);
         const bool taken = word->compare_exchange_strong(seen, mine, std::memory_order_acquire, std::memory_order_relaxed);
-        if (taken && !Machine::claim(node)) [[unlikely]] {  // the word of a living owner was overwritten: give it up again
+        if (taken && !Machine::claim(node)) [[unlikely]] {  // the word of a living owner was overwritten: it is left as it was
+            word->store(seen, std::memory_order_relaxed);
             seen = mine;
-            word->store(0, std::memory_order_relaxed);
             Machine::robust_end();
             return false;
         }

@@ -37,7 +37,7 @@ struct QueueTally {
     std::uint32_t returned = 0;
 };
 
-// REQUIRES, everywhere but in tally(): the takers' lock.
+// REQUIRES, everywhere but in tally() and tell_of_room_after_unlocking(): the takers' lock.
 template <typename Machine>
 struct QueueWords {
     using Ring = RingWords<Machine>;

@@ -8,7 +8,7 @@
 // The bell (32 bits, the object's change word):
 //   bit 0      sleeper: somebody may be asleep on the state of the next frame. May be set with nobody asleep; never clear with
 //              somebody asleep.
-//   bit 1      settled: every sender who looks from now on sees bit 0. Only with bit 0.
+//   bit 1      settled: every sender who looks from now on sees bit 0. Only with bit 0. Also set by who has the senders' lock.
 //   bits 2..31 counts settings and clearings, so that a sender only clears what he has woken for.
 // A sender marks the frame busy, then looks at the bell, then commits: with plain loads and stores. A receiver rings the bell,
 // has the kernel make a barrier on all processors, and then looks at the frame: not busy, so every sender who comes will see the
@@ -161,7 +161,7 @@ struct RingWords {
         const std::uint64_t wanted = std::max(((end + step_bytes() - 1) & ~(step_bytes() - 1)) + ahead, before);
         // SYNC ring.claim: claimed before anything is written there, and before looking who needs it; pairs with ring.check, ring.join.
         control->claimed.store(wanted, std::memory_order_seq_cst);
-        std::atomic_thread_fence(std::memory_order_seq_cst);
+        fence();
         const std::uint64_t lowest = floor(*this);
         const std::uint64_t allowed = lowest > UINT64_MAX - view.size_bytes ? wanted : std::min(wanted, lowest + view.size_bytes);
         if (allowed < end) return false;
@@ -181,8 +181,7 @@ struct RingWords {
     // A bed for a sender who waits for room; false: look again.
     bool prepare_for_room(const Out& out, std::uint64_t bytes, std::uint64_t (*floor)(const RingWords&), Bed<Machine>& bed) const {
         if (!prepare_for_change(control->space, true, current_version(control->space), bed)) return false;
-        // SYNC ring.full: waiting before looking for room; pairs with ring.told.
-        std::atomic_thread_fence(std::memory_order_seq_cst);
+        fence();  // SYNC ring.full: waiting before looking for room; pairs with ring.told.
         return !may_have_room(out, bytes, floor);
     }
 

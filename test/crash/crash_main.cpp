@@ -26,7 +26,7 @@
 namespace comap::crash {
 namespace {
 
-constexpr std::uint64_t kSampleKills = 200;
+constexpr std::uint64_t kSampleKills = 100;
 constexpr unsigned kHangSeconds = 300;        // no run takes a hundredth of that
 constexpr int kSkipped = 77;
 

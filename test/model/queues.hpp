@@ -155,11 +155,13 @@ class QueueScenario : public RingSenders<M> {
         const LockWord<M> word = this->word_of(takers_, me);
         const Ended end = this->lock(word);
         takers_.enter(me);
+        const std::uint64_t freed = ring_.control.freed.load(std::memory_order_relaxed);
         if (end == Ended::acquired_abandoned && !words_.repair()) simulation_.fail("actor %d cannot repair", me);
         work();
         takers_.leave(me);
+        const bool is_more = ring_.control.freed.load(std::memory_order_relaxed) != freed;
         word.give();
-        words_.tell_of_room_after_unlocking();
+        if (is_more) words_.tell_of_room_after_unlocking();
     }
 
     void take_place(int me, Taker& taker) {

@@ -329,17 +329,12 @@ class RingSenders : public Scenario {
 
     // As Ring::settle_bell.
     void settle_bell(int me) {
-        if (!has_lock_ || ring_.words.is_bell_settled()) return;
+        if (ring_.words.is_bell_settled()) return;
         if (M::settles_blindly) return ring_.words.ring_settled_bell();
         const LockWord<M> word = word_of(lock_, me);
-        const Take end = word.take(0);
-        if (end != Take::taken && end != Take::taken_abandoned) return;
+        std::uint32_t seen = word.word->load(std::memory_order_relaxed);
+        if (seen != 0 || !word.try_take(seen, 0)) return;
         lock_.enter(me);
-        Out out;
-        if (end == Take::taken_abandoned) {
-            ring_.expect_head(me, ring_.words.find_head(out), out);
-            ring_.words.store_head(out);
-        }
         ring_.words.ring_settled_bell();
         lock_.leave(me);
         word.give();
@@ -691,7 +686,6 @@ class RingScenario : public RingSenders<M> {
             if (look(me, one)) return true;
             if (is_over) return false;
             internal::Bed<M> bed;
-            if (variant_ != read_only) this->settle_bell(me);
             const auto bedtime = ring_.words.prepare(one.in.position, variant_ != read_only, [this] { return this->has_sender(); }, bed);
             if (bedtime == Words::Bedtime::look_again) continue;
             M::wait(*bed.word, bed.seen, bedtime == Words::Bedtime::doze ? Deadline::after(kRingDoze) : Deadline::forever());

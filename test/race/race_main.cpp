@@ -31,7 +31,7 @@ struct Scenario {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::uint64_t kGenerations = 3'000;  // several times slower
 #else
-constexpr std::uint64_t kGenerations = 25'000;
+constexpr std::uint64_t kGenerations = 15'000;
 #endif
 
 constexpr Scenario kScenarios[] = {

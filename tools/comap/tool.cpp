@@ -29,6 +29,13 @@ CLI::Option* add_size(CLI::App* command, const std::string& names, std::optional
     return add_parsed(command, names, size_bytes, help, parse_size)->type_name("SIZE");
 }
 
+CLI::App* add_command(CLI::App& app, const CommandText& text, std::function<void()> when_given) {
+    CLI::App* const command = app.add_subcommand(text.name, text.summary);
+    command->footer(std::string("\nExamples:\n") + text.examples);
+    command->final_callback(std::move(when_given));
+    return command;
+}
+
 CLI::Option* add_mode(CLI::App* command, std::uint32_t& mode) {
     return add_parsed(command, "--mode", mode, "Who may open it: octal permission bits (default 0600)", parse_mode)->type_name("MODE");
 }

@@ -37,14 +37,14 @@ struct Command {
     Options& options;  // live as long as the app
 };
 
-// Adds a command; when it was given, the tool's action is to call `run` with what was given.
+// Adds a command; `when_given` is called when it was. What makes a CLI::App compiles seconds of CLI11, so it is done in one source.
+CLI::App* add_command(CLI::App& app, const CommandText& text, std::function<void()> when_given);
+
+// The same; then the tool's action is to call `run` with what was given.
 template <typename Options>
 Command<Options> add_command(CLI::App& app, Tool& tool, const CommandText& text, int (*run)(Tool&, const Options&)) {
     const auto options = std::make_shared<Options>();
-    CLI::App* const command = app.add_subcommand(text.name, text.summary);
-    command->footer(std::string("\nExamples:\n") + text.examples);
-    command->final_callback([&tool, options, run] { tool.action = [&tool, options, run] { return run(tool, *options); }; });
-    return {command, *options};
+    return {add_command(app, text, [&tool, options, run] { tool.action = [&tool, options, run] { return run(tool, *options); }; }), *options};
 }
 
 // Options with a value of their own reading; a bad one is a usage error that says why.

@@ -52,14 +52,18 @@ struct Threads {
         const std::lock_guard guard(mutex);
         if (const auto found = left_ns.find(token); found != left_ns.end()) found->second = monotonic_ns();
     }
-    enum class Stage : std::uint8_t { running, leaving, gone };
-    Stage stage(std::uint64_t token) {
+    // It has run its last code, and not long ago.
+    bool is_leaving(std::uint64_t token) {
         const NoForkScope no_fork;
         const std::lock_guard guard(mutex);
         const auto found = left_ns.find(token);
-        if (found == left_ns.end()) return Stage::gone;
-        if (found->second == 0) return Stage::running;
-        return monotonic_ns() - found->second <= kLeavingNs ? Stage::leaving : Stage::gone;
+        return found != left_ns.end() && found->second != 0 && monotonic_ns() - found->second <= kLeavingNs;
+    }
+    bool may_live(std::uint64_t token) {
+        const NoForkScope no_fork;
+        const std::lock_guard guard(mutex);
+        const auto found = left_ns.find(token);
+        return found != left_ns.end() && (found->second == 0 || monotonic_ns() - found->second <= kLeavingNs);
     }
 };
 
@@ -105,14 +109,18 @@ void learn_this_thread() {
 
 bool is_alive(std::uint64_t thread_token) {
     const auto number = static_cast<std::uint32_t>(thread_token);
+    return Threads::instance().may_live(thread_token) && ::syscall(SYS_tgkill, ::getpid(), number, 0) == 0;
+}
+
+bool is_alive_for_long(std::uint64_t thread_token) {
+    static std::atomic<std::uint64_t> waited_for{0};  // a thread can be there for as long as its process: it is not waited for again and again
     const std::uint64_t asked_ns = monotonic_ns();
-    for (;;) {
-        const Threads::Stage stage = Threads::instance().stage(thread_token);
-        if (stage == Threads::Stage::gone || ::syscall(SYS_tgkill, ::getpid(), number, 0) != 0) return false;
-        // The kernel has gone through its list, perhaps, and it is still there for some microseconds.
-        if (stage == Threads::Stage::running || monotonic_ns() - asked_ns > kGoingNs) return true;
+    while (is_alive(thread_token)) {
+        if (thread_token == remembered_thread.token || waited_for.load(std::memory_order_relaxed) == thread_token || !Threads::instance().is_leaving(thread_token)) return true;
+        if (monotonic_ns() - asked_ns > kGoingNs) waited_for.store(thread_token, std::memory_order_relaxed);
         ::sched_yield();
     }
+    return false;
 }
 
 bool has_robust_list() {
