@@ -47,6 +47,8 @@ struct MakesNoBarrier : BufferedMachine {             // who goes to sleep does 
     static bool barrier_everywhere() { return RingMachine::barrier_everywhere(); }
 };
 
+struct TellsNoPusher : BrokenOn<TellsNoPusher> {};    // a taker who has made room does not say so
+
 struct TakesLate : BrokenOn<TakesLate> {};            // a taker goes on before it has the message
 struct FreesHeld : BrokenOn<FreesHeld> {};            // what is held can be written over
 struct RepairsBadly : BrokenOn<RepairsBadly> {};      // what is held is not counted after a death
@@ -199,6 +201,9 @@ void QueueWords<TakesLate>::take(const Queued& queued, std::uint32_t taker) cons
 }
 
 template <>
+void QueueWords<TellsNoPusher>::tell_of_room_after_unlocking() const {}
+
+template <>
 void QueueWords<FreesHeld>::free_front(std::uint64_t /*taken*/) const {
     std::uint64_t position = ring->control->freed.load();
     Queued queued;
@@ -288,6 +293,7 @@ std::vector<RingMutant> mutants() {
         broken_ring<MakesNoBarrier, RingScenario<MakesNoBarrier>::lone>("ring_no_barrier_before_sleep", Deaths::none),
         broken_ring<MakesNoBarrier, RingScenario<MakesNoBarrier>::watched>("ring_no_barrier_after_arming", Deaths::none),
         broken_queue<SettlesBlindly>("queue_bell_settled_blindly", Deaths::none),
+        broken_queue<TellsNoPusher>("queue_room_not_told", Deaths::none),
         broken_queue<TakesLate>("queue_goes_on_before_taking", Deaths::each),
         broken_queue<FreesHeld>("queue_held_is_free", Deaths::none),
         broken_queue<RepairsBadly>("queue_repair_counts_wrongly", Deaths::each),

@@ -322,7 +322,10 @@ class RingSenders : public Scenario {
             if (words.may_have_room(out, bytes, floor_)) break;
             internal::Bed<M> bed;
             if (!words.prepare_for_room(out, bytes, floor_, bed)) continue;
-            M::wait(*bed.word, bed.seen, Deadline::after(kRingLookForDead));
+            const os::Woken woken = M::wait(*bed.word, bed.seen, Deadline::after(kRingLookForDead));
+            // So late that nobody else could run.
+            if (woken == os::Woken::timed_out && simulation_.deaths() == 0 && floor_ == &Words::first_not_freed && words.may_have_room(out, bytes, floor_))
+                simulation_.fail("actor %d was not told that there is room", me);
         }
         words.leave_room_bed();
     }
