@@ -36,39 +36,47 @@ template <std::size_t kBytes>
 class ChannelSender {
   public:
     // Begins when the subscribers are there.
-    ChannelSender(Bench& bench, const std::string& name, std::uint32_t batch, std::uint32_t subscriber_count)
-        : channel_(std::make_unique<RawChannel>(must(RawChannel::open(name, {}, bench.context())))), loan_(std::make_unique<Loan>()), batch_(batch) {
+    ChannelSender(Bench& bench, const std::string& name, std::uint32_t subscriber_count)
+        : channel_(std::make_unique<RawChannel>(must(RawChannel::open(name, {}, bench.context())))), loan_(std::make_unique<Loan>()) {
         while (must(channel_->subscribers()) < subscriber_count) pause_turn();
     }
     [[gnu::always_inline]] void send(const std::byte* message) {
-        if (batch_ == 1) {
-            if (must(channel_->publish(std::span(message, kBytes))) != Sent::sent) give_up("a publish timed out");
-            return;
-        }
-        if (left_ == 0) {
-            place_ = lend(batch_);
-            stride_ = loan_->stride();
-            left_ = batch_;
-        }
-        std::memcpy(place_, message, kBytes);
-        place_ += stride_;
-        if (--left_ == 0) commit();
+        if (must(channel_->publish(std::span(message, kBytes))) != Sent::sent) give_up("a publish timed out");
     }
-    std::byte* loan() { return lend(1); }
-    [[gnu::always_inline]] void commit() { loan_->publish(); }
-
-  private:
-    [[gnu::always_inline]] std::byte* lend(std::uint32_t count) {
+    [[gnu::always_inline]] std::byte* loan(std::uint32_t count = 1) {
         *loan_ = must(channel_->loan(kBytes, count));
         if (!*loan_) give_up("a loan timed out");
         return loan_->bytes().data();
     }
+    [[gnu::always_inline]] void commit() { loan_->publish(); }
+    std::uint64_t stride() const { return loan_->stride(); }
+
+  private:
     std::unique_ptr<RawChannel> channel_;
     std::unique_ptr<Loan> loan_;
-    std::uint32_t batch_;
-    std::byte* place_ = nullptr;  // of the batch's next message
-    std::uint64_t stride_ = 0;
-    std::uint32_t left_ = 0;
+};
+
+// The same for batches, which are lent, filled and committed in a loop each, as one would.
+template <std::size_t kBytes, std::uint32_t kBatch>
+class ChannelBatchSender {
+  public:
+    struct Batch {
+        std::byte* place;
+        std::uint64_t stride;
+        [[gnu::always_inline]] void send(const std::byte* message) {
+            std::memcpy(place, message, kBytes);
+            place += stride;
+        }
+    };
+    ChannelBatchSender(Bench& bench, const std::string& name, std::uint32_t subscriber_count) : sender_(bench, name, subscriber_count) {}
+    [[gnu::always_inline]] Batch batch() {
+        std::byte* const first = sender_.loan(kBatch);
+        return {first, sender_.stride()};
+    }
+    [[gnu::always_inline]] void commit() { sender_.commit(); }
+
+  private:
+    ChannelSender<kBytes> sender_;
 };
 
 template <std::size_t kBytes>
@@ -112,8 +120,9 @@ class Channel {
 
     // send(const std::byte*), or std::byte* loan() and commit(). Commits once per kBatch messages.
     template <Waiting kWaiting, std::uint32_t kBatch = 1>
-    ChannelSender<kBytes> sender() {
-        return {bench_, name_, kBatch, 1};
+    auto sender() {
+        if constexpr (kBatch == 1) return ChannelSender<kBytes>(bench_, name_, 1);
+        else return ChannelBatchSender<kBytes, kBatch>(bench_, name_, 1);
     }
     // receive(std::byte*), or const std::byte* borrow() and give_back().
     template <Waiting kWaiting, std::uint32_t kBatch = 1>
@@ -135,7 +144,7 @@ class CrowdChannel {
         : bench_(bench), name_(name), subscriber_count_(subscriber_count),
           held_(must(RawChannel::create(name, channel_options(kBytes, kSlotCount, publisher_count > 1, subscriber_count), bench.context()))) {}
 
-    ChannelSender<kBytes> sender() { return {bench_, name_, 1, subscriber_count_}; }
+    ChannelSender<kBytes> sender() { return {bench_, name_, subscriber_count_}; }
     ChannelReceiver<kBytes> receiver(std::uint32_t /*index*/) { return {bench_, name_}; }
 
   private:

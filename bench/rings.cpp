@@ -238,7 +238,15 @@ double one_way_ns(std::uint64_t message_count, const MakeSender& make_sender, co
         },
         [&] {
             auto out = make_sender();
-            for (std::uint64_t sequence = 0; sequence < all_count; ++sequence) send(out, sequence);
+            if constexpr (requires { out.batch(); }) {
+                for (std::uint64_t sequence = 0; sequence < all_count;) {
+                    auto batch = out.batch();
+                    for (std::uint32_t i = 0; i < kBatch; ++i) send(batch, sequence++);
+                    out.commit();
+                }
+            } else {
+                for (std::uint64_t sequence = 0; sequence < all_count; ++sequence) send(out, sequence);
+            }
         });
 }
 
