@@ -82,34 +82,38 @@ class ChannelBatchSender {
 template <std::size_t kBytes>
 class ChannelReceiver {
   public:
-    ChannelReceiver(Bench& bench, const std::string& name, bool by_batch = false)
-        : channel_(must(RawChannel::open(name, {}, bench.context()))), subscription_(std::make_unique<RawSubscription>(must(channel_.subscribe(From::oldest)))), by_batch_(by_batch) {}
+    ChannelReceiver(Bench& bench, const std::string& name)
+        : channel_(must(RawChannel::open(name, {}, bench.context()))), subscription_(std::make_unique<RawSubscription>(must(channel_.subscribe(From::oldest)))) {}
     [[gnu::always_inline]] void receive(std::byte* message) {
-        if (!by_batch_) {
-            if (must(subscription_->receive(std::span(message, kBytes))).missed != 0) give_up("a channel lost a message");
-            return;
-        }
-        if (left_ == 0) {
-            const auto batch = subscription_->borrow_batch();
-            if (!batch || batch->end != Reception::message || batch->missed != 0) give_up("a channel lost a message");
-            place_ = batch->first;
-            stride_ = batch->stride;
-            left_ = batch->count;
-        }
-        std::memcpy(message, place_, kBytes);
-        place_ += stride_;
-        if (--left_ == 0) (void)subscription_->release_batch();
+        if (must(subscription_->receive(std::span(message, kBytes))).missed != 0) give_up("a channel lost a message");
     }
     const std::byte* borrow() { return must(subscription_->borrow()).bytes.data(); }
     void give_back() { (void)subscription_->release(); }
 
-  private:
+  protected:
     RawChannel channel_;
     std::unique_ptr<RawSubscription> subscription_;
-    bool by_batch_;
-    const std::byte* place_ = nullptr;  // of the batch's next message
-    std::uint64_t stride_ = 0;
-    std::uint32_t left_ = 0;
+};
+
+template <std::size_t kBytes>
+class ChannelBatchReceiver : ChannelReceiver<kBytes> {
+  public:
+    struct Batch {
+        const std::byte* place;
+        std::uint64_t stride;
+        std::uint32_t count;
+        [[gnu::always_inline]] void receive(std::byte* message) {
+            std::memcpy(message, place, kBytes);
+            place += stride;
+        }
+    };
+    using ChannelReceiver<kBytes>::ChannelReceiver;
+    [[gnu::always_inline]] Batch batch() {
+        const auto batch = this->subscription_->borrow_batch();
+        if (!batch || batch->end != Reception::message || batch->missed != 0) give_up("a channel lost a message");
+        return {batch->first, batch->stride, batch->count};
+    }
+    [[gnu::always_inline]] void give_back() { (void)this->subscription_->release_batch(); }
 };
 
 // One publisher, one subscriber. No message is lost: the publisher waits for room.
@@ -126,8 +130,9 @@ class Channel {
     }
     // receive(std::byte*), or const std::byte* borrow() and give_back().
     template <Waiting kWaiting, std::uint32_t kBatch = 1>
-    ChannelReceiver<kBytes> receiver() {
-        return {bench_, name_, kBatch != 1};
+    auto receiver() {
+        if constexpr (kBatch == 1) return ChannelReceiver<kBytes>(bench_, name_);
+        else return ChannelBatchReceiver<kBytes>(bench_, name_);
     }
 
   private:

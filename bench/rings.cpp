@@ -268,9 +268,19 @@ struct ReceiveCopies {
     mutable Message<kBytes> message;
     template <typename In>
     [[gnu::always_inline]] std::uint64_t operator()(In& in, std::uint64_t sequence) const {
-        in.receive(message.bytes());
-        check<kBytes>(message.bytes(), sequence);
-        return 1;
+        if constexpr (requires { in.batch(); }) {
+            auto batch = in.batch();
+            for (std::uint32_t i = 0; i < batch.count; ++i) {
+                batch.receive(message.bytes());
+                check<kBytes>(message.bytes(), sequence + i);
+            }
+            in.give_back();
+            return batch.count;
+        } else {
+            in.receive(message.bytes());
+            check<kBytes>(message.bytes(), sequence);
+            return 1;
+        }
     }
 };
 
