@@ -130,12 +130,18 @@ struct RingSender {
         return true;
     }
 
+    // What the head of a lent frame has besides its number. Returns its state.
+    [[gnu::always_inline]] std::uint32_t begin_head(const RingView<RingMemory>& of, std::uint32_t size) const {
+        if (!lent.is_run()) return size;
+        reinterpret_cast<std::atomic<std::uint32_t>*>(&of.frame(lent.at))[2].store(lent.count, std::memory_order_relaxed);
+        return size | kFrameRun;
+    }
+
     // Commits what is lent, likewise. `is_filled`: it is the next frame, and somebody waits for it.
     [[gnu::always_inline]] bool commit_quickly(bool& is_filled) {
         is_filled = is_ours() && lent.at == out.position;
         if (!is_filled) [[unlikely]] return false;
-        if (lent.is_run()) reinterpret_cast<std::atomic<std::uint32_t>*>(&view.frame(lent.at))[2].store(lent.count, std::memory_order_relaxed);
-        return out.commit(view, lent.frame_bytes, lent.size_bytes | (lent.is_run() ? kFrameRun : 0), lent.count);
+        return out.commit(view, lent.frame_bytes, begin_head(view, lent.size_bytes), lent.count);
     }
 
     static constexpr std::uint64_t kFetchedMax = 4096;  // of longer ones the processor itself sees what comes next

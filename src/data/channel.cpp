@@ -213,8 +213,7 @@ void Loan::publish(std::uint32_t size_bytes) {
     const auto& view = sender_->view;
     const bool can_be_shorter = !room.is_run() && sender_->shortest == 0;
     const std::uint32_t size = can_be_shorter ? std::min(size_bytes, room.size_bytes) : room.size_bytes;
-    if (room.is_run()) reinterpret_cast<std::atomic<std::uint32_t>*>(&view.frame(room.at))[2].store(room.count, std::memory_order_relaxed);
-    sender_->ring->commit(room.at, RingSender::frame_bytes(view, room.at, size, room.count), size | (room.is_run() ? kFrameRun : 0), room.count);
+    sender_->ring->commit(room.at, RingSender::frame_bytes(view, room.at, size, room.count), sender_->begin_head(view, size), room.count);
     end_it();
 }
 

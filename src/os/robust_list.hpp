@@ -44,16 +44,23 @@ struct ThisThread {
 extern std::uint32_t fork_generation;  // counted up in every child, while that has one thread
 [[gnu::cold]] void learn_this_thread();
 
-inline ThisThread& this_thread() {
+// To be asked before what is remembered is used. That is then named directly: by a reference, the undefined-behaviour sanitizer
+// compares its address with null, and the linker makes another instruction of the addition that this looks at the flags of.
+inline void know_this_thread() {
     if (remembered_thread.generation != fork_generation) [[unlikely]] learn_this_thread();
-    return remembered_thread;
 }
 
 // This thread's number, as its kernel namespace shows it. Not a system call, except for the first one after a fork.
-inline std::uint32_t thread_number() { return this_thread().number; }
+inline std::uint32_t thread_number() {
+    know_this_thread();
+    return remembered_thread.number;
+}
 
 // A number that no other thread of this process has or had, and no thread of the process that this one was forked from.
-inline std::uint64_t thread_token() { return this_thread().token; }
+inline std::uint64_t thread_token() {
+    know_this_thread();
+    return remembered_thread.token;
+}
 
 // The thread of that token is one of this process and has not ended. (For some microseconds after the kernel has gone through
 // its list it is still there.) Not fast.

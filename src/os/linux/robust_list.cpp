@@ -24,7 +24,6 @@ std::uint32_t fork_generation = 1;
 namespace {
 
 constexpr std::uint64_t kLeavingNs = 1'000'000'000;  // many times what the kernel takes to end a thread that has run its last code
-
 constexpr std::uint64_t kGoingNs = 2'000'000;  // one that has, and is still there, is waited for so long: other destructors may run in it
 
 // The threads of this process that asked for their number: numbers are used again, tokens are not. While its mutex is locked nobody forks.
@@ -52,18 +51,14 @@ struct Threads {
         const std::lock_guard guard(mutex);
         if (const auto found = left_ns.find(token); found != left_ns.end()) found->second = monotonic_ns();
     }
-    // It has run its last code, and not long ago.
-    bool is_leaving(std::uint64_t token) {
+    enum class Stage : std::uint8_t { running, leaving, gone };  // leaving: it has run its last code, not long ago
+    Stage stage(std::uint64_t token) {
         const NoForkScope no_fork;
         const std::lock_guard guard(mutex);
         const auto found = left_ns.find(token);
-        return found != left_ns.end() && found->second != 0 && monotonic_ns() - found->second <= kLeavingNs;
-    }
-    bool may_live(std::uint64_t token) {
-        const NoForkScope no_fork;
-        const std::lock_guard guard(mutex);
-        const auto found = left_ns.find(token);
-        return found != left_ns.end() && (found->second == 0 || monotonic_ns() - found->second <= kLeavingNs);
+        if (found == left_ns.end()) return Stage::gone;
+        if (found->second == 0) return Stage::running;
+        return monotonic_ns() - found->second <= kLeavingNs ? Stage::leaving : Stage::gone;
     }
 };
 
@@ -109,14 +104,14 @@ void learn_this_thread() {
 
 bool is_alive(std::uint64_t thread_token) {
     const auto number = static_cast<std::uint32_t>(thread_token);
-    return Threads::instance().may_live(thread_token) && ::syscall(SYS_tgkill, ::getpid(), number, 0) == 0;
+    return Threads::instance().stage(thread_token) != Threads::Stage::gone && ::syscall(SYS_tgkill, ::getpid(), number, 0) == 0;
 }
 
 bool is_alive_for_long(std::uint64_t thread_token) {
     static std::atomic<std::uint64_t> waited_for{0};  // a thread can be there for as long as its process: it is not waited for again and again
     const std::uint64_t asked_ns = monotonic_ns();
     while (is_alive(thread_token)) {
-        if (thread_token == remembered_thread.token || waited_for.load(std::memory_order_relaxed) == thread_token || !Threads::instance().is_leaving(thread_token)) return true;
+        if (thread_token == remembered_thread.token || waited_for.load(std::memory_order_relaxed) == thread_token || Threads::instance().stage(thread_token) != Threads::Stage::leaving) return true;
         if (monotonic_ns() - asked_ns > kGoingNs) waited_for.store(thread_token, std::memory_order_relaxed);
         ::sched_yield();
     }
@@ -124,7 +119,8 @@ bool is_alive_for_long(std::uint64_t thread_token) {
 }
 
 bool has_robust_list() {
-    const RobustHead* const head = this_thread().head;
+    know_this_thread();
+    const RobustHead* const head = remembered_thread.head;
     return head != nullptr && head->word_offset_bytes == -static_cast<long>(kRobustWordBeforeNode);
 }
 
