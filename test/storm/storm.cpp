@@ -199,7 +199,9 @@ class Crew {
         if (mark() != said) board_.report("the mark has changed though nobody runs");
         if (tokens() != tokens_before || events() != events_before) board_.report("a death has changed the number of tokens");
         if (owner != 0) ++tally_.owners_marked_by_kernel;
-        if (owner != 0 && said != 0 && journal != (owner << 1 | 1)) ++owed_.least, ++owed_.most;
+        // (An odd journal is of one that owned it: him that died, or one that gave it up as abandoned and was not followed yet.)
+        const bool is_told_of_other = (journal & 1) == 0;
+        if (owner != 0 && said != 0 && is_told_of_other) ++owed_.least, ++owed_.most;
         for (std::size_t process = 0; process < kProcessCount; ++process)
             if (process != stopped_already && process != victim) go_on(process);
     }
