@@ -56,6 +56,7 @@ class COMAP_API Mutex : public SyncObject {
     bool try_lock() const;
     template <typename Rep, typename Period>
     bool try_lock_for(const std::chrono::duration<Rep, Period>& duration) const {
+        if (duration <= duration.zero()) return try_lock_before(Deadline::passed());  // the longest of these are too long for nanoseconds, too
         const bool is_long = std::chrono::duration<double>(duration) >= std::chrono::duration<double>(std::chrono::nanoseconds::max());
         return try_lock_before(is_long ? Deadline::forever() : Deadline::after(std::chrono::ceil<std::chrono::nanoseconds>(duration)));
     }
