@@ -181,6 +181,8 @@ class COMAP_API Loan {
         bool is_filled = false;
         if (generation_ != *sender_->forks || !sender_->commit_quickly(is_filled)) [[unlikely]] return publish_slowly(is_filled);
         sender_->is_lent = false;
+        // Who lends long frames has the next one's room claimed while this one is on its way, not when it is asked for.
+        if (sender_->lent.frame_bytes > internal::RingSender::kFetchedMax && !sender_->out.has_room(sender_->view, sender_->lent.frame_bytes)) [[unlikely]] claim_next();
         sender_ = nullptr;
     }
     void publish(std::uint32_t size_bytes);  // shorter than it was asked for; not in a batch, and no record: those stay as long
@@ -192,6 +194,7 @@ class COMAP_API Loan {
     friend class RawChannel;
     friend Result<Loan> internal::lend(internal::Ring& ring, std::uint32_t size_bytes, std::uint32_t count, std::optional<Deadline> deadline);
     void publish_slowly(bool is_filled);
+    void claim_next();
     void end_it();
     internal::RingSender* sender_ = nullptr;
     std::uint32_t generation_ = 0;  // of forks, when it was lent

@@ -76,6 +76,11 @@ struct RingMemory {
         __builtin_prefetch(shared, 1);
 #endif
     }
+    // The same value, of which the compiler knows nothing.
+    [[gnu::always_inline]] static std::uint64_t unknown(std::uint64_t value) {
+        asm volatile("" : "+r"(value));
+        return value;
+    }
     // Half of a barrier: whoever goes to sleep has the kernel make the other half (membarrier), on all processors.
     static void light_barrier() { std::atomic_signal_fence(std::memory_order_seq_cst); }
     // A full barrier, right after a read-modify-write of ours: some processors' are one.
@@ -226,13 +231,13 @@ struct RingIn {
         const std::uint32_t state = frame.state.load(std::memory_order_acquire);  // SYNC ring.look: pairs with ring.commit.
         if ((state & (kFrameReady | kFramePad | kFrameRun)) != kFrameReady || frame.number.load(std::memory_order_relaxed) != static_cast<std::uint32_t>(number)) return false;
         size_bytes = state & kFrameSizeMask;
-        const std::uint64_t bytes = view.frame_bytes(size_bytes);
-        if (size_bytes > view.message_bytes || !view.fits_lap(at, bytes) || size_bytes > room) [[unlikely]] return false;
+        guess_frame_bytes(view.frame_bytes(size_bytes));
+        if (size_bytes > view.message_bytes || !view.fits_lap(at, frame_bytes) || size_bytes > room) [[unlikely]] return false;
         const std::byte* const from = view.data + place + view.payload_offset;
         if (size_bytes == room) [[likely]] Memory::copy_out(out, from, room);  // which may be a constant
         else Memory::copy_out(out, from, size_bytes);
         if (!view.is_whole(at)) [[unlikely]] return false;
-        position = at + bytes;
+        position = at + frame_bytes;
         ++number;
         return true;
     }
@@ -269,9 +274,16 @@ struct RingIn {
     }
 
   private:
+    // Most messages are as long as the one before, and the processor guesses that this one is: so it is on its way to the next before
+    // it has this one's state. By a branch, for a value would have to be waited for.
+    [[gnu::always_inline]] void guess_frame_bytes(std::uint64_t bytes) {
+        if (bytes == Memory::unknown(frame_bytes)) [[likely]] return;
+        frame_bytes = Memory::unknown(bytes);
+    }
+
     [[gnu::always_inline]] Look look_at_one(const RingView<Memory>& view, std::uint32_t state) {
         size = state & kFrameSizeMask;
-        frame_bytes = view.frame_bytes(size);
+        guess_frame_bytes(view.frame_bytes(size));
         offset = view.place(position) + view.payload_offset;
         return size <= view.message_bytes && view.fits_lap(position, frame_bytes) ? Look::message : Look::strange;
     }

@@ -206,6 +206,8 @@ void Loan::publish_slowly(bool is_filled) {
     end_it();
 }
 
+void Loan::claim_next() { sender_->ring->claim_ahead(sender_->lent.frame_bytes); }
+
 void Loan::publish(std::uint32_t size_bytes) {
     if (!sender_) return;
     if (generation_ != os::fork_generation) return give_up();  // our parent's

@@ -172,7 +172,8 @@ TEST_F(ChannelTest, AtLeastTheCapacityIsKept) {
             const RawChannel channel = make({.message_bytes = longest, .capacity = capacity}, "kept");
             const std::string message(longest, 'x');
             for (std::uint32_t turn = 0; turn < 7 * capacity + 13; ++turn) {
-                publish(channel, message);
+                if (turn % 2 == 0) publish(channel, message);
+                else channel.loan(longest)->publish();
                 if (turn + 1 < capacity) continue;
                 RawSubscription oldest = subscribe(channel, From::oldest);
                 std::uint64_t count = 0;
@@ -305,6 +306,38 @@ TEST_F(ChannelTest, LoansArePublishedInPlace) {
         EXPECT_EQ(borrowed->bytes.data(), subscription.borrow(Deadline::passed())->bytes.data());
         EXPECT_TRUE(subscription.release());
     }
+}
+
+TEST_F(ChannelTest, LongLoansFollowTheirSubscriberThroughTheRing) {
+    constexpr std::uint64_t kCapacity = 3;
+    const RawChannel channel = make({.message_bytes = 70'000, .capacity = kCapacity, .subscribers_waited_for = 1, .patience = 0ns});
+    RawSubscription subscription = subscribe(channel);
+    std::mt19937 random(3);
+    std::uint64_t sent = 0;
+    std::uint64_t received = 0;
+    for (std::uint32_t round = 0; round < 300; ++round) {
+        for (auto burst = random() % 8; burst > 0; --burst) {
+            auto loan = channel.loan(static_cast<std::uint32_t>(5000 + random() % 65'001));
+            ASSERT_OK(loan);
+            if (!*loan) {
+                ASSERT_EQ(Sent::timed_out, loan->end());
+                ASSERT_GE(sent - received, kCapacity);
+                break;
+            }
+            const std::string message = numbered(sent++, loan->bytes().size());
+            std::memcpy(loan->bytes().data(), message.data(), message.size());
+            loan->publish();
+        }
+        for (auto reads = random() % 8; reads > 0; --reads) {
+            const auto borrowed = subscription.borrow(Deadline::passed());
+            ASSERT_OK(borrowed);
+            ASSERT_EQ(received < sent ? Reception::message : Reception::timed_out, borrowed->end);
+            if (borrowed->end != Reception::message) break;
+            ASSERT_EQ(received++, number_of(borrowed->bytes));
+            ASSERT_TRUE(subscription.release());
+        }
+    }
+    EXPECT_GT(received, 500u);
 }
 
 TEST_F(ChannelTest, NothingElseIsPublishedWhileALoanIsOut) {

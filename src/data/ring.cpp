@@ -277,10 +277,21 @@ Result<Sent> Ring::wait_for_room(std::uint64_t bytes, Deadline deadline) {
     return Sent::sent;
 }
 
+// Where the next frame of so many bytes will be.
+std::uint64_t Ring::next_place(std::uint64_t bytes) const {
+    const std::uint64_t position = sender.out.position;
+    return words_.view.fits_lap(position, bytes) ? position : words_.view.next_lap(position);
+}
+
+void Ring::claim_ahead(std::uint64_t bytes) {
+    auto& out = sender.out;
+    const std::uint64_t needed = next_place(bytes) - out.position + bytes;
+    if (out.position + needed + kFrameHeadBytes > out.limit) (void)words_.claim(out, needed, floor);
+}
+
 Result<Sent> Ring::reserve(std::uint64_t bytes, std::optional<Deadline> deadline, std::uint64_t& at) {
     auto& out = sender.out;
-    const auto& view = words_.view;
-    at = view.fits_lap(out.position, bytes) ? out.position : view.next_lap(out.position);
+    at = next_place(bytes);
     const std::uint64_t needed = at - out.position + bytes;
     while (out.position + needed + kFrameHeadBytes > out.limit) {
         if (words_.claim(out, needed, floor)) break;
