@@ -242,9 +242,11 @@ void Bench::run(const Plan& plan) {
     for (const auto& one : all) (void)one.measure();  // not counted: everything is there and warm
     std::vector<double> ratios;
     for (std::uint32_t round = 0; round < options_.round_count; ++round) {
-        // Each round begins with another, so that nobody is always the one after the slow one.
+        // Ours and the limit right after one another, for the machine may change in between; each round begins with another of each kind,
+        // so that nobody is always the one after the slow one.
+        const std::size_t peer_count = all.size() - 2;
         for (std::size_t i = 0; i < all.size(); ++i) {
-            auto& one = all[(round + i) % all.size()];
+            auto& one = all[i < 2 ? (round + i) % 2 : 2 + (round + i) % peer_count];
             one.values.push_back(one.measure());
         }
         ratios.push_back(all[0].values.back() / all[1].values.back());

@@ -84,6 +84,8 @@ struct RingSender {
     std::atomic<std::uint32_t> taken{0};   // the count when the role was taken; 0: it is not
     std::uint32_t barriers_for = 0;        // the count when out.has_barriers was found
     std::uint32_t shortest = 0;            // of messages; the longest for records
+    std::uint32_t usual_size = UINT32_MAX;  // of the last message, and the bytes of its frame. At first it is none that fits
+    std::uint64_t usual_bytes = UINT64_MAX / 2;
     bool is_lent = false;                  // what lies behind `out` is a loan's
 
     // That loan's room. It is here and not in the Loan, which is moved: a copy that loads more than one store has just written waits
@@ -101,6 +103,14 @@ struct RingSender {
 
     [[gnu::always_inline]] bool is_ours() const { return taken.load(std::memory_order_relaxed) == *forks; }
     [[gnu::always_inline]] bool fits(std::size_t size) const { return size - shortest <= view.message_bytes - shortest; }
+    // The same, and usual_bytes are those of the frame. Most messages are as long as the one before.
+    [[gnu::always_inline]] bool fits_as_usual(std::size_t size) {
+        if (size == usual_size) [[likely]] return true;
+        if (!fits(size)) return false;
+        usual_size = static_cast<std::uint32_t>(size);
+        usual_bytes = view.frame_bytes(size);
+        return true;
+    }
 
     [[gnu::always_inline]] static std::uint64_t frame_bytes(const RingView<RingMemory>& view, std::uint64_t at, std::uint32_t size, std::uint32_t count) {
         return count != 1 ? view.run_bytes(at, size, count) : view.frame_bytes(size);
@@ -366,9 +376,9 @@ class COMAP_API RawChannel {
     // the channel's patience). Errors: busy (another handle has the role), too_long, invalid_argument (not a record),
     // permission_denied, corrupt. The message is in or it is not: nothing of it is seen otherwise.
     [[gnu::always_inline]] Result<Sent> publish(std::span<const std::byte> message, std::optional<Deadline> deadline = {}) const {
-        if (sender_ && sender_->is_ours() && !sender_->is_lent && sender_->fits(message.size())) [[likely]] {
+        if (sender_ && sender_->is_ours() && !sender_->is_lent && sender_->fits_as_usual(message.size())) [[likely]] {
             bool is_filled = false;
-            if (sender_->out.send(sender_->view, message.data(), static_cast<std::uint32_t>(message.size()), is_filled)) [[likely]] return Sent::sent;
+            if (sender_->out.send(sender_->view, message.data(), static_cast<std::uint32_t>(message.size()), sender_->usual_bytes, is_filled)) [[likely]] return Sent::sent;
             if (is_filled) return publish_filled(static_cast<std::uint32_t>(message.size()));
         }
         return publish_slowly(message, deadline);

@@ -191,16 +191,16 @@ struct RingOut {
         position = behind;
         number += count;
         if (count != 1) return true;  // a run is fetched when it is lent, if it is short enough for that to be worth while
-        // Of long frames, the state behind the next one. Two lines of short ones: a step is longer than a line, and none may be left out.
-        const std::uint64_t ahead = behind + (bytes > kFetchAheadBytes ? bytes : kFetchAheadBytes);
-        Memory::fetch_for_writing(view.data + view.place(ahead));
-        if (bytes > 64) Memory::fetch_for_writing(view.data + view.place(ahead + 64));
+        // Of long frames, the state behind the next one. Two lines of short ones: a step may be longer than a line, and none may be left
+        // out. (The second one may lie behind the ring's end, where nothing is fetched.)
+        const std::byte* const ahead = view.data + view.place(behind + (bytes > kFetchAheadBytes ? bytes : kFetchAheadBytes));
+        Memory::fetch_for_writing(ahead);
+        Memory::fetch_for_writing(ahead + 64);
         return true;
     }
 
-    // The same for one message. False: see above, or there is no room yet (`is_filled` says which).
-    [[gnu::always_inline]] bool send(const RingView<Memory> view, const void* message, std::uint32_t size, bool& is_filled) {
-        const std::uint64_t bytes = view.frame_bytes(size);
+    // The same for one message, whose frame has `bytes` bytes. False: see above, or there is no room yet (`is_filled` says which).
+    [[gnu::always_inline]] bool send(const RingView<Memory> view, const void* message, std::uint32_t size, std::uint64_t bytes, bool& is_filled) {
         is_filled = has_room(view, bytes);
         if (!is_filled) [[unlikely]] return false;
         Memory::copy_in(view.data + view.place(position) + view.payload_offset, message, size);
@@ -220,6 +220,8 @@ struct RingIn {
     std::uint32_t run_left = 0;   // messages of the run that are not taken, this one included; 0: not in a run
     std::uint64_t frame_bytes = 0;
     std::uint64_t stride = 0;     // in a run
+    std::uint32_t usual_state = UINT32_MAX;  // of the last message by itself, and the bytes of its frame; see is_message. At first it is none that fits
+    std::uint64_t usual_bytes = UINT64_MAX / 2;
 
     // Copies the message at our place out and goes on, if it is a frame of its own and not longer than `room`; else nothing has
     // happened, and look() says more.
@@ -229,15 +231,14 @@ struct RingIn {
         const std::uint64_t place = view.place(at);
         auto& frame = view.frame(at);
         const std::uint32_t state = frame.state.load(std::memory_order_acquire);  // SYNC ring.look: pairs with ring.commit.
-        if ((state & (kFrameReady | kFramePad | kFrameRun)) != kFrameReady || frame.number.load(std::memory_order_relaxed) != static_cast<std::uint32_t>(number)) return false;
+        if (!is_message(view, state) || frame.number.load(std::memory_order_relaxed) != static_cast<std::uint32_t>(number)) return false;
         size_bytes = state & kFrameSizeMask;
-        guess_frame_bytes(view.frame_bytes(size_bytes));
-        if (size_bytes > view.message_bytes || !view.fits_lap(at, frame_bytes) || size_bytes > room) [[unlikely]] return false;
+        if (!view.fits_lap(at, usual_bytes) || size_bytes > room) [[unlikely]] return false;
         const std::byte* const from = view.data + place + view.payload_offset;
         if (size_bytes == room) [[likely]] Memory::copy_out(out, from, room);  // which may be a constant
         else Memory::copy_out(out, from, size_bytes);
         if (!view.is_whole(at)) [[unlikely]] return false;
-        position = at + frame_bytes;
+        position = at + usual_bytes;
         ++number;
         return true;
     }
@@ -274,18 +275,23 @@ struct RingIn {
     }
 
   private:
-    // Most messages are as long as the one before, and the processor guesses that this one is: so it is on its way to the next before
-    // it has this one's state. By a branch, for a value would have to be waited for.
-    [[gnu::always_inline]] void guess_frame_bytes(std::uint64_t bytes) {
-        if (bytes == Memory::unknown(frame_bytes)) [[likely]] return;
-        frame_bytes = Memory::unknown(bytes);
+    // Whether that is the state of a message by itself, and no longer than there are; then usual_bytes are its frame's. Most messages
+    // are as long as the one before, which is to be seen at once. By a branch: so the processor is on its way to the next message before
+    // it has this one's state, and so before it has its line.
+    [[gnu::always_inline]] bool is_message(const RingView<Memory>& view, std::uint32_t state) {
+        if (state == usual_state) [[likely]] return true;
+        if ((state & (kFrameReady | kFramePad | kFrameRun)) != kFrameReady || (state & kFrameSizeMask) > view.message_bytes) return false;
+        usual_state = state;
+        usual_bytes = Memory::unknown(view.frame_bytes(state & kFrameSizeMask));
+        return true;
     }
 
     [[gnu::always_inline]] Look look_at_one(const RingView<Memory>& view, std::uint32_t state) {
+        if (!is_message(view, state)) return Look::strange;
         size = state & kFrameSizeMask;
-        guess_frame_bytes(view.frame_bytes(size));
+        frame_bytes = usual_bytes;
         offset = view.place(position) + view.payload_offset;
-        return size <= view.message_bytes && view.fits_lap(position, frame_bytes) ? Look::message : Look::strange;
+        return view.fits_lap(position, frame_bytes) ? Look::message : Look::strange;
     }
 
     // Who was overrun reads anything here, and must not go anywhere by it.

@@ -406,6 +406,7 @@ Waitable::Waitable(RawSubscription& subscription) : object_(subscription.object(
 
 bool RawSubscription::spin(Deadline deadline) {
     if (deadline.ns() == 0 || !os::can_spin()) return false;
+    if (is_ready()) return true;  // at a lap's end
     // Who follows a stream lets some messages come before looking again: each look takes the line from the publisher.
     pauses_ = in_.number - waited_at_ > 2 ? std::min(pauses_ * 2, kPausesMax) : std::max(pauses_ / 2, 1u);
     waited_at_ = in_.number;

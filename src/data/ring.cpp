@@ -152,7 +152,7 @@ bool Ring::send_at_once(std::span<const std::byte> message) {
     if (fits) {
         prepare_frame(out.position);
         bool is_filled = false;
-        if (!out.send(words_.view, message.data(), size, is_filled)) commit_for_waiters(bytes, 1);
+        if (!out.send(words_.view, message.data(), size, bytes, is_filled)) commit_for_waiters(bytes, 1);
         words_.store_head(out);
     }
     senders->unlock();

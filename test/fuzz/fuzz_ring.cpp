@@ -68,7 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (head.has_room(view, bytes) || words.claim(head, bytes, floor)) {
             bool is_filled = false;
             std::memset(out, 7, sizeof out);
-            (void)head.send(view, out, message_bytes, is_filled);
+            (void)head.send(view, out, message_bytes, bytes, is_filled);
         }
     }
     if (is_queue) {

@@ -108,8 +108,7 @@ bool RingOut<ClearsNothing::Memory>::commit(const RingView<ClearsNothing::Memory
 }
 
 template <>
-bool RingOut<CommitsFirst::Memory>::send(const RingView<CommitsFirst::Memory> view, const void* message, std::uint32_t size, bool& is_filled) {
-    const std::uint64_t bytes = view.frame_bytes(size);
+bool RingOut<CommitsFirst::Memory>::send(const RingView<CommitsFirst::Memory> view, const void* message, std::uint32_t size, std::uint64_t bytes, bool& is_filled) {
     is_filled = has_room(view, bytes);
     if (!is_filled) return false;
     std::byte* const data = view.data + view.place(position) + view.payload_offset;

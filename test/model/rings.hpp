@@ -263,12 +263,13 @@ class RingSenders : public Scenario {
             send_run(me, out);
         } else {
             const RingMessage message = ring_.make_message(out.number, size);
+            const std::uint64_t bytes = view_().frame_bytes(size);
             ring_.say(out.number, message);
             bool is_filled = false;
             // As RawChannel::publish.
             if (has_lock_) send_slowly(me, out, message);
-            else if (!out.send(view_(), message.data(), size, is_filled)) {
-                if (is_filled) commit_for_waiters(out, view_().frame_bytes(size), 1);
+            else if (!out.send(view_(), message.data(), size, bytes, is_filled)) {
+                if (is_filled) commit_for_waiters(out, bytes, 1);
                 else send_slowly(me, out, message);
             }
         }
