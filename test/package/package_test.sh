@@ -58,7 +58,8 @@ test_find_package() {
     grep -qF "comap_DIR:PATH=$prefix/" "$WORK/find_package/CMakeCache.txt" || complain "another comap was found"
 }
 
-test_add_subdirectory() { consume "$WORK/add_subdirectory" "-DCOMAP_SOURCE_DIR=$COMAP_SOURCE_DIR"; }
+# Without optimisation: the libraries are built anew here, and the installed ones are optimised.
+test_add_subdirectory() { consume "$WORK/add_subdirectory" "-DCOMAP_SOURCE_DIR=$COMAP_SOURCE_DIR" -DCMAKE_BUILD_TYPE=None; }
 
 use_pkg_config() {
     PKG_CONFIG_PATH=$prefix/$LIBDIR/pkgconfig
