@@ -340,6 +340,17 @@ TEST_F(ChannelTest, LongLoansFollowTheirSubscriberThroughTheRing) {
     EXPECT_GT(received, 500u);
 }
 
+TEST_F(ChannelTest, AFullRingOfLongLoansCanBeSubscribedTo) {
+    const RawChannel channel = make({.message_bytes = 210'112, .capacity = 2, .subscribers_waited_for = 2, .patience = 0ns});
+    const RawSubscription reads_nothing = subscribe(channel);
+    for (std::uint32_t turn = 0; turn < 4; ++turn) {
+        auto loan = channel.loan(210'112);
+        ASSERT_OK(loan);
+        if (*loan) loan->publish();
+        ASSERT_OK(channel.subscribe());
+    }
+}
+
 TEST_F(ChannelTest, NothingElseIsPublishedWhileALoanIsOut) {
     const RawChannel channel = make();
     RawSubscription subscription = subscribe(channel);

@@ -286,7 +286,8 @@ std::uint64_t Ring::next_place(std::uint64_t bytes) const {
 void Ring::claim_ahead(std::uint64_t bytes) {
     auto& out = sender.out;
     const std::uint64_t needed = next_place(bytes) - out.position + bytes;
-    if (out.position + needed + kFrameHeadBytes > out.limit) (void)words_.claim(out, needed, floor);
+    // Not in vain: what is claimed and not to be had would be lost to who subscribes.
+    if (out.position + needed + kFrameHeadBytes > out.limit && words_.may_have_room(out, needed, floor)) (void)words_.claim(out, needed, floor);
 }
 
 Result<Sent> Ring::reserve(std::uint64_t bytes, std::optional<Deadline> deadline, std::uint64_t& at) {
