@@ -154,6 +154,10 @@ struct RingSender {
         return out.commit(view, lent.frame_bytes, begin_head(view, lent.size_bytes), lent.count);
     }
 
+    // Who lends long frames has the next one's room claimed while this one is on its way, not when it is asked for. Not that of a batch:
+    // another may be longer than what the ring keeps besides its capacity.
+    [[gnu::always_inline]] bool wants_to_claim() const { return lent.frame_bytes > kFetchedMax && !lent.is_run() && !out.has_room(view, lent.frame_bytes); }
+
     static constexpr std::uint64_t kFetchedMax = 4096;  // of longer ones the processor itself sees what comes next
     static constexpr std::uint64_t kFetchedBehind = 768;
 };
@@ -191,8 +195,7 @@ class COMAP_API Loan {
         bool is_filled = false;
         if (generation_ != *sender_->forks || !sender_->commit_quickly(is_filled)) [[unlikely]] return publish_slowly(is_filled);
         sender_->is_lent = false;
-        // Who lends long frames has the next one's room claimed while this one is on its way, not when it is asked for.
-        if (sender_->lent.frame_bytes > internal::RingSender::kFetchedMax && !sender_->out.has_room(sender_->view, sender_->lent.frame_bytes)) [[unlikely]] claim_next();
+        if (sender_->wants_to_claim()) [[unlikely]] claim_next();
         sender_ = nullptr;
     }
     void publish(std::uint32_t size_bytes);  // shorter than it was asked for; not in a batch, and no record: those stay as long

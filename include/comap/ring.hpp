@@ -76,11 +76,6 @@ struct RingMemory {
         __builtin_prefetch(shared, 1);
 #endif
     }
-    // The same value, of which the compiler knows nothing.
-    [[gnu::always_inline]] static std::uint64_t unknown(std::uint64_t value) {
-        asm volatile("" : "+r"(value));
-        return value;
-    }
     // Half of a barrier: whoever goes to sleep has the kernel make the other half (membarrier), on all processors.
     static void light_barrier() { std::atomic_signal_fence(std::memory_order_seq_cst); }
     // A full barrier, right after a read-modify-write of ours: some processors' are one.
@@ -138,6 +133,8 @@ struct RingView {
     [[gnu::always_inline]] std::uint64_t run_bytes_anywhere(std::uint64_t message_size, std::uint64_t count) const { return rounded(kRunHeadBytes + 56 + count * run_stride(message_size)); }
     [[gnu::always_inline]] bool fits_lap(std::uint64_t position, std::uint64_t bytes) const { return place(position) + bytes <= size_bytes; }
     std::uint64_t next_lap(std::uint64_t position) const { return (position | (size_bytes - 1)) + 1; }
+    // Of a frame of so many bytes, if the one before ends at `position`.
+    std::uint64_t next_frame(std::uint64_t position, std::uint64_t bytes) const { return fits_lap(position, bytes) ? position : next_lap(position); }
     // The state of a frame before it is committed. No two laps have the same: who goes to sleep on it a lap too late does not.
     [[gnu::always_inline]] static std::uint32_t lap_state(std::uint64_t position) { return static_cast<std::uint32_t>(position >> kLapShift) & kFrameSizeMask; }
 
@@ -282,7 +279,7 @@ struct RingIn {
         if (state == usual_state) [[likely]] return true;
         if ((state & (kFrameReady | kFramePad | kFrameRun)) != kFrameReady || (state & kFrameSizeMask) > view.message_bytes) return false;
         usual_state = state;
-        usual_bytes = Memory::unknown(view.frame_bytes(state & kFrameSizeMask));
+        usual_bytes = view.frame_bytes(state & kFrameSizeMask);
         return true;
     }
 

@@ -206,10 +206,7 @@ void Loan::publish_slowly(bool is_filled) {
     end_it();
 }
 
-void Loan::claim_next() {
-    // Not for a batch: another of it may be longer than what the ring keeps besides its capacity.
-    if (!sender_->lent.is_run()) sender_->ring->claim_ahead(sender_->lent.frame_bytes);
-}
+void Loan::claim_next() { sender_->ring->claim_ahead(sender_->lent.frame_bytes); }
 
 void Loan::publish(std::uint32_t size_bytes) {
     if (!sender_) return;

@@ -168,21 +168,44 @@ TEST_F(ChannelTest, MessagesOfAnySizeGoRoundTheRing) {
 TEST_F(ChannelTest, AtLeastTheCapacityIsKept) {
     for (const std::uint32_t longest : {8u, 64u, 1024u, 70'000u}) {
         for (const std::uint64_t capacity : {1u, 3u, 10u, 100u}) {
-            SCOPED_TRACE(testing::Message() << longest << " x " << capacity);
-            const RawChannel channel = make({.message_bytes = longest, .capacity = capacity}, "kept");
-            const std::string message(longest, 'x');
-            for (std::uint32_t turn = 0; turn < 7 * capacity + 13; ++turn) {
-                if (turn % 2 == 0) publish(channel, message);
-                else channel.loan(longest)->publish();
-                if (turn + 1 < capacity) continue;
-                RawSubscription oldest = subscribe(channel, From::oldest);
-                std::uint64_t count = 0;
-                while (oldest.borrow(Deadline::passed())->end == Reception::message) {
-                    ASSERT_TRUE(oldest.release());
-                    ++count;
+            for (const std::uint32_t copies_in : {1u, 2u, 0u}) {  // each, one of two, none; the others are loans
+                SCOPED_TRACE(testing::Message() << longest << " x " << capacity << ", " << copies_in);
+                const RawChannel channel = make({.message_bytes = longest, .capacity = capacity}, "kept");
+                const std::string message(longest, 'x');
+                for (std::uint32_t turn = 0; turn < 7 * capacity + 13; ++turn) {
+                    if (copies_in != 0 && turn % copies_in == 0) publish(channel, message);
+                    else channel.loan(longest)->publish();
+                    if (turn + 1 < capacity) continue;
+                    RawSubscription oldest = subscribe(channel, From::oldest);
+                    std::uint64_t count = 0;
+                    while (oldest.borrow(Deadline::passed())->end == Reception::message) {
+                        ASSERT_TRUE(oldest.release());
+                        ++count;
+                    }
+                    ASSERT_GE(count, capacity) << "after " << turn + 1;
                 }
-                ASSERT_GE(count, capacity) << "after " << turn + 1;
             }
+        }
+    }
+}
+
+TEST_F(ChannelTest, BatchesOfLongMessagesKeepTheCapacity) {
+    struct Case {
+        std::uint32_t longest, capacity, run;
+    };
+    for (const auto [longest, capacity, run] : {Case{4032, 12, 3}, Case{4096, 11, 2}, Case{4032, 222, 9}}) {
+        SCOPED_TRACE(testing::Message() << longest << " x " << capacity << ", " << run << " at once");
+        const RawChannel channel = make({.message_bytes = longest, .capacity = capacity}, "kept");
+        for (std::uint32_t sent = run; sent < 7 * capacity; sent += run) {
+            channel.loan(longest, run)->publish();
+            if (sent < capacity) continue;
+            RawSubscription oldest = subscribe(channel, From::oldest);
+            std::uint64_t count = 0;
+            while (oldest.borrow(Deadline::passed())->end == Reception::message) {
+                ASSERT_TRUE(oldest.release());
+                ++count;
+            }
+            ASSERT_GE(count, capacity) << "after " << sent;
         }
     }
 }
@@ -340,14 +363,16 @@ TEST_F(ChannelTest, LongLoansFollowTheirSubscriberThroughTheRing) {
     EXPECT_GT(received, 500u);
 }
 
-TEST_F(ChannelTest, AFullRingOfLongLoansCanBeSubscribedTo) {
+TEST_F(ChannelTest, AFullRingCanBeSubscribedTo) {
     const RawChannel channel = make({.message_bytes = 210'112, .capacity = 2, .subscribers_waited_for = 2, .patience = 0ns});
     const RawSubscription reads_nothing = subscribe(channel);
-    for (std::uint32_t turn = 0; turn < 4; ++turn) {
+    bool has_room = true;
+    while (has_room) {
         auto loan = channel.loan(210'112);
         ASSERT_OK(loan);
-        if (*loan) loan->publish();
-        ASSERT_OK(channel.subscribe());
+        has_room = static_cast<bool>(*loan);
+        if (has_room) loan->publish();
+        for (const From from : {From::oldest, From::latest, From::next}) ASSERT_OK(channel.subscribe(from));
     }
 }
 

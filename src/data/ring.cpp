@@ -277,22 +277,9 @@ Result<Sent> Ring::wait_for_room(std::uint64_t bytes, Deadline deadline) {
     return Sent::sent;
 }
 
-// Where the next frame of so many bytes will be.
-std::uint64_t Ring::next_place(std::uint64_t bytes) const {
-    const std::uint64_t position = sender.out.position;
-    return words_.view.fits_lap(position, bytes) ? position : words_.view.next_lap(position);
-}
-
-void Ring::claim_ahead(std::uint64_t bytes) {
-    auto& out = sender.out;
-    const std::uint64_t needed = next_place(bytes) - out.position + bytes;
-    // Not in vain: what is claimed and not to be had would be lost to who subscribes.
-    if (out.position + needed + kFrameHeadBytes > out.limit && words_.may_have_room(out, needed, floor)) (void)words_.claim(out, needed, floor);
-}
-
 Result<Sent> Ring::reserve(std::uint64_t bytes, std::optional<Deadline> deadline, std::uint64_t& at) {
     auto& out = sender.out;
-    at = next_place(bytes);
+    at = words_.view.next_frame(out.position, bytes);
     const std::uint64_t needed = at - out.position + bytes;
     while (out.position + needed + kFrameHeadBytes > out.limit) {
         if (words_.claim(out, needed, floor)) break;

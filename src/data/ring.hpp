@@ -62,7 +62,7 @@ class Ring {
     // Waits until a frame of so many bytes fits; `at`: where it will be. A dead place that is in the way is emptied.
     Result<Sent> reserve(std::uint64_t bytes, std::optional<Deadline> deadline, std::uint64_t& at);
     // Claims the room of the next frame, which has so many bytes, if it is there already.
-    void claim_ahead(std::uint64_t bytes);
+    void claim_ahead(std::uint64_t bytes) { words_.claim_ahead(sender.out, bytes, floor); }
     // What a frame has besides its message is written.
     void prepare_frame(std::uint64_t at) const {
         // A queue's frame has a holder: nobody.
@@ -113,7 +113,6 @@ class Ring {
     Result<void> take_role();
     Result<Ended> lock(std::optional<Deadline> deadline);
     Result<Sent> wait_for_room(std::uint64_t bytes, Deadline deadline);
-    std::uint64_t next_place(std::uint64_t bytes) const;
 
     std::shared_ptr<Object> object_;
     RecordType type_;

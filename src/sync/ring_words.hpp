@@ -152,8 +152,10 @@ struct RingWords {
 
     // --- room
 
-    // Makes out.limit reach `bytes` further, if `floor`, the first position that somebody needs, leaves room.
+    // Makes out.limit reach `bytes` further, if `floor`, the first position that somebody needs, leaves room. Else nothing has changed, unless
+    // somebody began to need more just now.
     bool claim(Out& out, std::uint64_t bytes, std::uint64_t (*floor)(const RingWords&)) const {
+        if (!may_have_room(out, bytes, floor)) return false;
         const std::uint64_t end = out.position + bytes + kFrameHeadBytes;
         const std::uint64_t before = control->claimed.load(std::memory_order_relaxed);
         // Who has to look at places looks less often; his readers lose nothing by it.
@@ -170,6 +172,12 @@ struct RingWords {
         control->limit.store(out.limit, std::memory_order_release);
         if (!has_checkpoint(wanted)) mark_checkpoint(out, wanted);
         return true;
+    }
+
+    // Before it is asked for: what the next frame, of so many bytes, needs.
+    void claim_ahead(Out& out, std::uint64_t bytes, std::uint64_t (*floor)(const RingWords&)) const {
+        const std::uint64_t needed = view.next_frame(out.position, bytes) - out.position + bytes;
+        if (out.position + needed + kFrameHeadBytes > out.limit) (void)claim(out, needed, floor);
     }
 
     // The room that claim() would need is there, as far as those go who need it.

@@ -37,7 +37,6 @@ struct SimMemory {
             std::memcpy(static_cast<std::byte*>(target) + i * sizeof word, &word, sizeof word);
         }
     }
-    static std::uint64_t unknown(std::uint64_t value) { return value; }
     static void light_barrier() {}
     static void barrier_after_update() {}
     static void fetch_for_writing(const void*) {}
@@ -274,17 +273,9 @@ class RingSenders : public Scenario {
             }
         }
         ring_.completed = out.number;
-        if (!has_lock_ && random.one_in(2)) claim_ahead(out, view_().frame_bytes(size));
+        if (!has_lock_ && random.one_in(2)) ring_.words.claim_ahead(out, view_().frame_bytes(size), floor_);
         end(me);
     }
-
-    // As Ring::claim_ahead.
-    void claim_ahead(Out& out, std::uint64_t bytes) {
-        const std::uint64_t needed = next_place(out, bytes) - out.position + bytes;
-        if (out.position + needed + internal::kFrameHeadBytes > out.limit) (void)ring_.words.claim(out, needed, floor_);
-    }
-
-    std::uint64_t next_place(const Out& out, std::uint64_t bytes) const { return view_().fits_lap(out.position, bytes) ? out.position : view_().next_lap(out.position); }
 
     void send_slowly(int me, Out& out, const RingMessage& message) {
         const auto size = static_cast<std::uint32_t>(4 * message.size());
@@ -313,7 +304,7 @@ class RingSenders : public Scenario {
 
     // As Ring::reserve.
     std::uint64_t reserve(int me, Out& out, std::uint64_t bytes) {
-        const std::uint64_t place = next_place(out, bytes);
+        const std::uint64_t place = view_().next_frame(out.position, bytes);
         const std::uint64_t needed = place - out.position + bytes;
         while (out.position + needed + internal::kFrameHeadBytes > out.limit)
             if (!ring_.words.claim(out, needed, floor_)) wait_for_room(me, out, needed);

@@ -104,7 +104,6 @@ struct BufferedMemory {
         }
     }
     static void copy_out(void* target, const void* shared, std::size_t size_bytes) { SimMemory::copy_out(target, shared, size_bytes); }
-    static std::uint64_t unknown(std::uint64_t value) { return value; }
     static void light_barrier() {}
     static void barrier_after_update() {}  // those empty the buffer
     static void fetch_for_writing(const void*) {}
