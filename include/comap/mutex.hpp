@@ -56,16 +56,22 @@ class COMAP_API Mutex : public SyncObject {
     bool try_lock() const;
     template <typename Rep, typename Period>
     bool try_lock_for(const std::chrono::duration<Rep, Period>& duration) const {
-        if (duration <= duration.zero()) return try_lock_before(Deadline::passed());  // the longest of these are too long for nanoseconds, too
-        const bool is_long = std::chrono::duration<double>(duration) >= std::chrono::duration<double>(std::chrono::nanoseconds::max());
-        return try_lock_before(is_long ? Deadline::forever() : Deadline::after(std::chrono::ceil<std::chrono::nanoseconds>(duration)));
+        if (!(duration > duration.zero())) return try_lock_before(Deadline::passed());
+        if (is_forever(std::chrono::duration<double>(duration))) return try_lock_before(Deadline::forever());
+        return try_lock_before(Deadline::after(std::chrono::ceil<std::chrono::nanoseconds>(duration)));
     }
     template <typename Clock, typename Duration>
     bool try_lock_until(const std::chrono::time_point<Clock, Duration>& until) const {
-        return try_lock_for(until - Clock::now());
+        const auto now = Clock::now();
+        // What is far away, either way, may be too far for an exact difference.
+        const auto about = std::chrono::duration<double>(until.time_since_epoch()) - std::chrono::duration<double>(now.time_since_epoch());
+        if (!(about > std::chrono::duration<double>(-1))) return try_lock_before(Deadline::passed());
+        return is_forever(about) ? try_lock_before(Deadline::forever()) : try_lock_for(until - now);
     }
 
   private:
+    // Less than nanoseconds can say, by more than a float is rounded.
+    static bool is_forever(std::chrono::duration<double> seconds) { return seconds.count() >= 9e9; }
     bool try_lock_before(Deadline deadline) const;
     Result<Acquired> lock_slowly(Deadline deadline) const;
     Result<void> unlocked(internal::Unlock end) const;

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <system_error>
@@ -525,8 +527,32 @@ TEST_F(MutexTest, ManyAreOwnedByOneThread) {
 TEST_F(MutexTest, LongestDurationsAreForever) {
     const Mutex mutex = create("m");
     EXPECT_TRUE(mutex.try_lock_for(std::chrono::hours::max()));
-    std::thread([&] { EXPECT_FALSE(mutex.try_lock_for(std::chrono::hours::min())); }).join();
+    std::thread([&] {
+        EXPECT_FALSE(mutex.try_lock_for(std::chrono::hours::min()));
+        EXPECT_FALSE(mutex.try_lock_for(std::chrono::duration<double>(std::nan(""))));
+        EXPECT_FALSE(mutex.try_lock_until(std::chrono::steady_clock::time_point::min()));
+        EXPECT_FALSE(mutex.try_lock_until(std::chrono::time_point<std::chrono::system_clock, std::chrono::hours>::min()));
+    }).join();
     EXPECT_OK(mutex.unlock());
+}
+
+TEST_F(MutexTest, WhoWaitsForeverIsThereWhenItIsUnlocked) {
+    const Mutex mutex = create("m");
+    const std::function<bool()> ways[] = {
+        [&] { return mutex.try_lock_for(std::chrono::hours::max()); },
+        [&] { return mutex.try_lock_for(std::chrono::duration<float>(9223371776.f)); },  // rounds to more nanoseconds than there are
+        [&] { return mutex.try_lock_until(std::chrono::steady_clock::time_point::max()); },
+        [&] { return mutex.try_lock_until(std::chrono::time_point<std::chrono::system_clock, std::chrono::hours>::max()); },
+    };
+    for (const auto& way : ways) {
+        mutex.lock();
+        Sleeper waiter([&] {
+            EXPECT_TRUE(way());
+            EXPECT_OK(mutex.unlock());
+        });
+        waiter.wait_until_asleep();
+        EXPECT_OK(mutex.unlock());
+    }
 }
 
 }  // namespace
