@@ -128,23 +128,13 @@ struct Item::Mapping {
         return look == Look::message;
     }
 
-    // Nothing is to be had, as far as can be seen without the lock.
-    bool looks_empty() const {
-        const auto& ring_words = ring->words();
-        const std::uint64_t position = control().taken.load(std::memory_order_relaxed);
-        const QueueTally tally = words.tally();
-        return tally.held == 0 && tally.returned == 0 && ring_words.is_possible(position) &&
-               (ring_words.view.frame(position).state.load(std::memory_order_relaxed) & kFrameReady) == 0;
-    }
-
     // A place to sleep until there is a message, and for how long at most. False: look again.
     bool prepare(os::Sleep& bed, std::chrono::nanoseconds& at_most) const {
         ring->settle_bell();
         const std::uint64_t position = control().taken.load(std::memory_order_relaxed) & ~std::uint64_t{7};
         const auto bedtime = ring->words().prepare(position, true, [this] { return ring->has_sender(); }, bed);
         if (bedtime == Ring::Words::Bedtime::look_again) return false;
-        // SYNC queue.empty: what is behind `taken` is counted; pairs with queue.taken.
-        if (control().taken.load(std::memory_order_acquire) != position) return false;
+        if (!words.is_next(position)) return false;
         const QueueTally tally = words.tally();
         if (tally.returned != 0) return false;
         at_most = std::chrono::nanoseconds::max();
@@ -156,7 +146,7 @@ struct Item::Mapping {
     // The usual case of a pop: one waits that was never taken, and nobody else takes just now. False: nothing has happened.
     bool pop_at_once(std::span<std::byte> out, Popped& popped) {
         RobustLock* const takers = lock.known();
-        if (takers == nullptr || looks_empty() || !takers->lock_at_once()) return false;
+        if (takers == nullptr || words.looks_empty() || !takers->lock_at_once()) return false;
         const std::uint64_t freed = control().freed.load(std::memory_order_relaxed);
         Queued queued;
         const bool found = (find_count + 1) % kFindsBetween != 0 && words.find(queued) == Look::message && queued.size <= out.size();
@@ -177,6 +167,16 @@ struct Item::Mapping {
         words.take(queued, kDone);
     }
 
+    void pop(std::span<std::byte> out, Deadline deadline, Result<Popped>& popped) {
+        const auto end = on_next(deadline, [&](const Queued& queued) -> Result<void> {
+            if (queued.size > out.size()) return fail(Code::too_long, 0, name(), "the next message of ", ring->noun(), " has ", queued.size, " bytes, the caller's buffer has ", out.size());
+            take_for_good(queued, out, *popped);
+            return {};
+        });
+        if (end) popped->end = *end;
+        else popped = tl::unexpected<Error>(end.error());
+    }
+
     // A message came while looking for it, before it is worth while to sleep.
     bool spin(std::uint64_t position) {
         const auto& state = ring->words().view.frame(position).state;
@@ -190,7 +190,7 @@ struct Item::Mapping {
         bool waited = false;
         for (std::uint32_t looks = 0;; ++looks) {
             if (looks > kVainLooksMax) return ring->corrupt("what is there says that it was overwritten, and was not");
-            if (!looks_empty()) {
+            if (!words.looks_empty()) {
                 Queued queued;
                 COMAP_GET(const Reception end, alone(deadline, [&]() -> Result<Reception> {
                     COMAP_GET(const bool found, find(queued));
@@ -211,7 +211,7 @@ struct Item::Mapping {
             if (!prepare(bed, at_most)) continue;
             looks = 0;
             const Deadline until = at_most == std::chrono::nanoseconds::max() ? deadline : earlier(deadline, Deadline::after(at_most));
-            if (os::wait_word(*bed.word, bed.seen, until) == os::Woken::interrupted && looks_empty()) return Reception::interrupted;
+            if (os::wait_word(*bed.word, bed.seen, until) == os::Woken::interrupted && words.looks_empty()) return Reception::interrupted;
         }
     }
 
@@ -315,14 +315,11 @@ Result<Sent> RawQueue::push(std::span<const std::byte> message, std::optional<De
 }
 
 Result<Popped> RawQueue::pop(std::span<std::byte> out, Deadline deadline) const {
-    if (!mapping_) return closed();
-    Result<Popped> popped(tl::in_place);  // not moved into one at the end: a load of more than one store has just written waits for them
-    if (mapping_->pop_at_once(out, *popped)) [[likely]] return popped;
-    COMAP_GET(popped->end, mapping_->on_next(deadline, [&](const Queued& queued) -> Result<void> {
-        if (queued.size > out.size()) return fail(Code::too_long, 0, name(), "the next message of ", mapping_->ring->noun(), " has ", queued.size, " bytes, the caller's buffer has ", out.size());
-        mapping_->take_for_good(queued, out, *popped);
-        return {};
-    }));
+    // One object in all cases, and so made where the caller has it: one that is moved there is loaded in larger pieces than it was just
+    // written in, and such a load waits until all stores before it are done, those into other processes' lines too.
+    Result<Popped> popped(tl::in_place);
+    if (!mapping_) popped = closed();
+    else if (!mapping_->pop_at_once(out, *popped)) mapping_->pop(out, deadline, popped);
     return popped;
 }
 

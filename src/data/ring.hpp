@@ -65,8 +65,11 @@ class Ring {
     void claim_ahead(std::uint64_t bytes) { words_.claim_ahead(sender.out, bytes, floor); }
     // What a frame has besides its message is written.
     void prepare_frame(std::uint64_t at) const {
+        if (floor != &Words::first_not_freed) return;
+        // SYNC queue.overwrites: who sees what is written here now sees that the room was free; pairs with queue.empty.
+        std::atomic_thread_fence(std::memory_order_release);
         // A queue's frame has a holder: nobody.
-        if (floor == &Words::first_not_freed) reinterpret_cast<std::atomic<std::uint32_t>*>(&words_.view.frame(at))[2].store(0, std::memory_order_relaxed);
+        reinterpret_cast<std::atomic<std::uint32_t>*>(&words_.view.frame(at))[2].store(0, std::memory_order_relaxed);
     }
     // The frame at `at` is filled but for its first 8 bytes.
     void commit(std::uint64_t at, std::uint64_t bytes, std::uint32_t state, std::uint32_t count);

@@ -4,13 +4,15 @@
 //   bits 0..15   0: nobody, it waits; 1 and up: the taker whose place that is, + 1; 0xffff: done, it can be overwritten
 //   bits 16..31  how often it was taken, at most 65535
 //
-// One store of that word is every step of a message's life, so that a taker may die anywhere. It changes under the takers' lock
-// only. What else is written down (where to go on, how many are held or given back) can be found out from the frames, and is
-// when an owner of the lock has died.
+// One store is every step of a message's life, so that a taker may die anywhere: of that word; or of `freed`, where the first of all
+// messages is taken for good, so that its lines stay where they are, and its sender gets them back at once. Both change under the
+// takers' lock only. What else is written down (where to go on, how many are held or given back) can be found out from the frames,
+// and is when an owner of the lock has died.
 //
 // A taker who sees without the lock that nothing waits, and that nothing is held or was given back, sleeps until something is pushed.
 // So both counts are one word, and what is written down is changed in such an order that it never says so while an owner who dies
-// there leaves anything to do: a message is counted before it is behind `taken`, and is so until its room is free.
+// there leaves anything to do: a message is counted before it is behind `taken`, and is so until its room is free; and where `freed` is
+// beyond `taken`, an owner is between the two, or died there.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +39,7 @@ struct QueueTally {
     std::uint32_t returned = 0;
 };
 
-// REQUIRES, everywhere but in tally() and tell_of_room_after_unlocking(): the takers' lock.
+// REQUIRES, but where it says otherwise: the takers' lock.
 template <typename Machine>
 struct QueueWords {
     using Ring = RingWords<Machine>;
@@ -46,9 +48,25 @@ struct QueueWords {
 
     Atom32& holder(std::uint64_t position) const { return reinterpret_cast<Atom32*>(&ring->view.frame(position))[2]; }
 
+    // Without the lock, too.
     QueueTally tally() const {
         const std::uint64_t counts = ring->control->counts.load(std::memory_order_seq_cst);
         return {static_cast<std::uint32_t>(counts), static_cast<std::uint32_t>(counts >> 32)};
+    }
+
+    // Without the lock: nothing is to be had, as far as can be seen.
+    bool looks_empty() const {
+        const std::uint64_t position = first_not_taken();
+        const QueueTally now = tally();
+        if (now.held != 0 || now.returned != 0 || !ring->is_possible(position)) return false;
+        // SYNC queue.empty: the frame before where it begins; pairs with queue.taken, queue.overwrites.
+        return (ring->view.frame(position).state.load(std::memory_order_acquire) & kFrameReady) == 0 && is_next(position);
+    }
+
+    // Without the lock, after looking at the frame at `position`: that is still where what was never taken begins.
+    bool is_next(std::uint64_t position) const {
+        // SYNC queue.empty: what is behind `taken` is counted; pairs with queue.taken, queue.overwrites.
+        return ring->control->taken.load(std::memory_order_acquire) == position && ring->control->freed.load(std::memory_order_relaxed) <= position;
     }
 
     // The message at that place. nothing: none was pushed there yet; `position` then is where it will be seen.
@@ -85,15 +103,20 @@ struct QueueWords {
 
     // `taker`: a place + 1, or kDone, once it was copied.
     void take(const Queued& queued, std::uint32_t taker) const {
+        auto& control = *ring->control;
         const bool was_returned = takings_of(queued.word) != 0;
-        const std::uint32_t takings = takings_of(queued.word) < 0xffff ? takings_of(queued.word) + 1 : 0xffff;
-        holder(queued.position).store(takings << 16 | taker, std::memory_order_release);
-        if (taker != kDone) count(1, was_returned ? -1 : 0);
-        // SYNC queue.taken: counted before; pairs with queue.empty.
-        if (!was_returned) ring->control->taken.store(queued.next, std::memory_order_release);
-        if (taker != kDone) return;
-        if (!was_returned && ring->control->freed.load(std::memory_order_relaxed) == queued.position) [[likely]] free_up_to(queued.next);  // the front itself
-        else free_front(first_not_taken());
+        const bool is_first = control.freed.load(std::memory_order_relaxed) == queued.position;
+        if (taker == kDone && is_first && !was_returned) [[likely]] {
+            free_up_to(queued.next);
+        } else {
+            const std::uint32_t takings = takings_of(queued.word) < 0xffff ? takings_of(queued.word) + 1 : 0xffff;
+            holder(queued.position).store(takings << 16 | taker, std::memory_order_release);
+            if (taker != kDone) count(1, was_returned ? -1 : 0);
+        }
+        // SYNC queue.taken: counted, or freed, before; pairs with queue.empty.
+        if (!was_returned) control.taken.store(queued.next, std::memory_order_release);
+        if (taker != kDone || (is_first && !was_returned)) return;
+        free_front(first_not_taken());
         if (was_returned) count(0, -1);
     }
 
@@ -119,7 +142,7 @@ struct QueueWords {
         });
     }
 
-    // For one who has just let go of the lock: tells senders who wait for room. They would come for every message, and soon wait again:
+    // Without the lock, for one who has just let go of it: tells senders who wait for room. They would come for every message, and soon wait again:
     // they are told when all that they claimed has room, or when no message is left whose taker could tell them. Else they find out
     // themselves, for no wait for room is long.
     void tell_of_room_after_unlocking() const {

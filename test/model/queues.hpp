@@ -12,6 +12,7 @@ using internal::Queued;
 
 //   plain     two push; three take and confirm, give back, or take for good
 //   confirm   nobody takes for good
+//   for_good  everybody does
 template <typename M>
 class QueueScenario : public RingSenders<M> {
     using Base = RingSenders<M>;
@@ -22,7 +23,7 @@ class QueueScenario : public RingSenders<M> {
     using typename Base::Words;
 
   public:
-    enum Variant { plain, confirm };
+    enum Variant { plain, confirm, for_good };
 
     explicit QueueScenario(Variant variant) : Base(true, 16, &Words::first_not_freed), variant_(variant) {
         words_.ring = &ring_.words;
@@ -76,7 +77,7 @@ class QueueScenario : public RingSenders<M> {
     void take_all(int me) {
         Taker& taker = takers_at_[at(me)];
         for (;;) {
-            const bool takes_for_good = variant_ == plain && simulation_.random().one_in(3);
+            const bool takes_for_good = variant_ == for_good || (variant_ == plain && simulation_.random().one_in(3));
             Queued queued;
             std::uint64_t message_number = 0;
             const bool found = on_next(me, [&](const Queued& next) {
@@ -194,19 +195,12 @@ class QueueScenario : public RingSenders<M> {
         return look == Look::message;
     }
 
-    bool looks_empty() {
-        const std::uint64_t position = ring_.control.taken.load(std::memory_order_relaxed);
-        const internal::QueueTally tally = words_.tally();
-        return tally.held == 0 && tally.returned == 0 && ring_.words.is_possible(position) &&
-               (view_().frame(position).state.load(std::memory_order_relaxed) & internal::kFrameReady) == 0;
-    }
-
     bool prepare(int me, internal::Bed<M>& bed, Deadline& until) {
         this->settle_bell(me);
         const std::uint64_t position = ring_.control.taken.load(std::memory_order_relaxed);
         const auto bedtime = ring_.words.prepare(position, true, [this] { return this->has_sender(); }, bed);
         if (bedtime == Words::Bedtime::look_again) return false;
-        if (ring_.control.taken.load(std::memory_order_acquire) != position) return false;
+        if (!words_.is_next(position)) return false;
         const internal::QueueTally tally = words_.tally();
         if (tally.returned != 0) return false;
         until = Deadline::forever();
@@ -220,7 +214,7 @@ class QueueScenario : public RingSenders<M> {
     bool on_next(int me, const Work& work) {
         for (;;) {
             const bool is_over = are_all_done();
-            if (!looks_empty()) {
+            if (!words_.looks_empty()) {
                 bool found = false;
                 alone(me, [&] {
                     Queued queued;

@@ -54,6 +54,8 @@ struct FreesHeld : BrokenOn<FreesHeld> {};            // what is held can be wri
 struct RepairsBadly : BrokenOn<RepairsBadly> {};      // what is held is not counted after a death
 struct ConfirmsAll : BrokenOn<ConfirmsAll> {};        // anybody confirms
 struct CountsTwice : BrokenOn<CountsTwice> {};        // neither held nor given back, for a moment
+struct SeesNothingFreed : BrokenOn<SeesNothingFreed> {};  // a taker sleeps where one died who took the message for good
+struct GoesOnFirst : BrokenOn<GoesOnFirst> {};        // the first message is freed after `taken` is beyond it
 struct CountsEarly : BrokenOn<CountsEarly> {};        // not held any more, and not free yet
 struct ForgetsTheDead : BrokenOn<ForgetsTheDead> {};  // nobody looks for what the dead hold
 
@@ -200,6 +202,26 @@ void QueueWords<TakesLate>::take(const Queued& queued, std::uint32_t taker) cons
 }
 
 template <>
+bool QueueWords<SeesNothingFreed>::is_next(std::uint64_t position) const { return ring->control->taken.load() == position; }
+
+template <>
+void QueueWords<GoesOnFirst>::take(const Queued& queued, std::uint32_t taker) const {
+    const bool was_returned = takings_of(queued.word) != 0;
+    const bool is_first = ring->control->freed.load() == queued.position && !was_returned;
+    if (taker == kDone && is_first) {
+        ring->control->taken.store(queued.next);
+        free_up_to(queued.next);
+        return;
+    }
+    holder(queued.position).store((takings_of(queued.word) + 1) << 16 | taker);
+    if (taker != kDone) count(1, was_returned ? -1 : 0);
+    if (!was_returned) ring->control->taken.store(queued.next);
+    if (taker != kDone) return;
+    free_front(first_not_taken());
+    if (was_returned) count(0, -1);
+}
+
+template <>
 void QueueWords<TellsNoPusher>::tell_of_room_after_unlocking() const {}
 
 template <>
@@ -265,9 +287,9 @@ RingMutant broken_ring(const char* name, Deaths deaths) {
     const auto make = []() -> std::unique_ptr<Scenario> { return std::make_unique<RingScenario<M>>(variant); };
     return {Entry{name, make, variant == RingScenario<M>::many || variant == RingScenario<M>::places}, deaths};
 }
-template <typename M>
+template <typename M, typename QueueScenario<M>::Variant variant = QueueScenario<M>::plain>
 RingMutant broken_queue(const char* name, Deaths deaths) {
-    const auto make = []() -> std::unique_ptr<Scenario> { return std::make_unique<QueueScenario<M>>(QueueScenario<M>::plain); };
+    const auto make = []() -> std::unique_ptr<Scenario> { return std::make_unique<QueueScenario<M>>(variant); };
     return {Entry{name, make, true, false, true}, deaths};
 }
 
@@ -294,6 +316,8 @@ std::vector<RingMutant> mutants() {
         broken_queue<SettlesBlindly>("queue_bell_settled_blindly", Deaths::none),
         broken_queue<TellsNoPusher>("queue_room_not_told", Deaths::none),
         broken_queue<TakesLate>("queue_goes_on_before_taking", Deaths::each),
+        broken_queue<GoesOnFirst, QueueScenario<GoesOnFirst>::for_good>("queue_goes_on_before_freeing", Deaths::each),
+        broken_queue<SeesNothingFreed, QueueScenario<SeesNothingFreed>::for_good>("queue_freed_not_seen", Deaths::each),
         broken_queue<FreesHeld>("queue_held_is_free", Deaths::none),
         broken_queue<RepairsBadly>("queue_repair_counts_wrongly", Deaths::each),
         broken_queue<ConfirmsAll>("queue_confirmed_by_another", Deaths::none),

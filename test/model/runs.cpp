@@ -89,6 +89,7 @@ constexpr std::array kScenarios = {
     Entry{"ring_places", &make_ring<RingScenario<RingMachine>::places>, true, false, false, 4},
     Entry{"queue", &make_queue<QueueScenario<RingMachine>::plain>, true, false, true, 4},
     Entry{"queue_buffered", &make_queue_buffered<QueueScenario<BufferedMachine>::plain>, true, false, true, 6},
+    Entry{"queue_for_good", &make_queue<QueueScenario<RingMachine>::for_good>, true, false, true, 4},
     Entry{"queue_confirm", &make_queue<QueueScenario<RingMachine>::confirm>, true, false, true, 4},
     Entry{"ring_watched", &make_ring<RingScenario<RingMachine>::watched>, false, false, false, 2},
 };
