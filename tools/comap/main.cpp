@@ -2,8 +2,6 @@
 // comap: named shared memory, from the command line.
 #include <clocale>
 
-#include <CLI/CLI.hpp>
-
 #include "signals.hpp"
 #include "tool.hpp"
 #include "usage.hpp"
@@ -12,8 +10,7 @@ int main(int argc, char** argv) {
     std::setlocale(LC_CTYPE, "C.UTF-8");  // names are UTF-8, whatever the terminal's language
     comap::tool::prepare_signals();
     comap::tool::Tool tool;
-    CLI::App app("Named shared memory that lives exactly as long as someone holds it", "comap");
-    int status = comap::tool::parse_command_line(app, tool, argc, argv);
+    int status = comap::tool::parse_command_line(tool, argc, argv);
     if (tool.action && status < 0) status = tool.action();
     status = tool.out.finish(status);
     comap::tool::StopSignals::end_if_come();

@@ -21,18 +21,18 @@ int fail_to_make(Tool& tool, const std::string& name, const Error& error) {
     return status;
 }
 
-void add_making(CLI::App* command, MakingOptions& making) {
-    command->add_flag("--hold", making.hold, "create: hold it until SIGINT, SIGTERM or SIGHUP; says 'holding NAME' when it is there");
-    command->add_flag("--keep", making.keep, "create: it outlives its holders, until removed");
+void add_making(CommandLine command, MakingOptions& making) {
+    command.add_flag("--hold", making.hold, "create: hold it until SIGINT, SIGTERM or SIGHUP; says 'holding NAME' when it is there");
+    command.add_flag("--keep", making.keep, "create: it outlives its holders, until removed");
     add_mode(command, making.mode);
 }
 
-CLI::Option* add_fields(CLI::App* command, std::string& fields, const std::string& what) {
+Argument add_fields(CommandLine command, std::string& fields, const std::string& what) {
     return command
-        ->add_option("--fields", fields,
+        .add_option("--fields", fields,
                      what + "name:type with commas between; types are i1 i2 i4 i8, u1 u2 u4 u8, f4 f8, b1 (bool), sN (text of N bytes); "
                             "[n] or [n,m] after one makes an array; xN is N bytes of padding")
-        ->type_name("LIST");
+        .type_name("LIST");
 }
 
 bool fit_action(std::string_view who, const std::string& action, const std::vector<OptionOfAction>& options) {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include <CLI/CLI.hpp>
+#include "command_line.hpp"
 
 #include <comap/sync_object.hpp>
 
@@ -36,10 +36,10 @@ struct MakingOptions {
     SyncOptions sync() const { return {.mode = mode.value_or(0600), .keep = keep}; }
 };
 
-void add_making(CLI::App* command, MakingOptions& making);
+void add_making(CommandLine command, MakingOptions& making);
 
 // --fields LIST. `what`: begins its help.
-CLI::Option* add_fields(CLI::App* command, std::string& fields, const std::string& what);
+Argument add_fields(CommandLine command, std::string& fields, const std::string& what);
 
 // `create(options)` makes the object. `who`: our own command. The exit code.
 template <typename Create>

@@ -35,12 +35,12 @@ std::array<char, 4> size_bytes_of(std::size_t size) {
 
 }  // namespace
 
-void add_form(CLI::App* command, FormOptions& form) {
-    const auto json = command->add_flag("--json", form.json, "One JSON object per line");
-    const auto raw = command->add_flag("--raw", form.raw, "Exactly the bytes of the messages, nothing between");
-    const auto framed = command->add_flag("--framed", form.framed, "Before each message its length: 4 bytes, little-endian");
-    json->excludes(raw)->excludes(framed);
-    raw->excludes(framed);
+void add_form(CommandLine command, FormOptions& form) {
+    const auto json = command.add_flag("--json", form.json, "One JSON object per line");
+    const auto raw = command.add_flag("--raw", form.raw, "Exactly the bytes of the messages, nothing between");
+    const auto framed = command.add_flag("--framed", form.framed, "Before each message its length: 4 bytes, little-endian");
+    json.excludes(raw).excludes(framed);
+    raw.excludes(framed);
 }
 
 std::string message_line(const RecordType& type, std::span<const std::byte> bytes) {

@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include <CLI/CLI.hpp>
+#include "command_line.hpp"
 
 #include <comap/record.hpp>
 
@@ -23,7 +23,7 @@ struct FormOptions {
 };
 
 // --json, --raw and --framed, of which one can be given.
-void add_form(CLI::App* command, FormOptions& form);
+void add_form(CommandLine command, FormOptions& form);
 
 // "bid=1.5 ask=1.6", or the text on one line: escaped, but for tabs.
 std::string message_line(const RecordType& type, std::span<const std::byte> bytes);

@@ -29,10 +29,10 @@ Result<std::string> record_of(const RecordType& type, const Result<RecordPatches
 
 }  // namespace
 
-void add_source(CLI::App* command, SourceOptions& options) {
-    command->add_option("TEXT", options.texts, "Messages; of records FIELD=VALUE..., or a JSON object each; '-' or none: the lines of standard input")->type_name("");
-    const auto framed = command->add_flag("--framed", options.framed, "Standard input has before each message its length: 4 bytes, little-endian");
-    command->add_flag("--whole", options.whole, "All of standard input is one message")->excludes(framed);
+void add_source(CommandLine command, SourceOptions& options) {
+    command.add_option("TEXT", options.texts, "Messages; of records FIELD=VALUE..., or a JSON object each; '-' or none: the lines of standard input").type_name("");
+    const auto framed = command.add_flag("--framed", options.framed, "Standard input has before each message its length: 4 bytes, little-endian");
+    command.add_flag("--whole", options.whole, "All of standard input is one message").excludes(framed);
 }
 
 std::vector<std::string> split_assignments(std::string_view line) {

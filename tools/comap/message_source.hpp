@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
+#include "command_line.hpp"
 
 #include <comap/error.hpp>
 #include <comap/record.hpp>
@@ -23,7 +23,7 @@ struct SourceOptions {
 };
 
 // TEXT, --framed and --whole. `who`: our own command.
-void add_source(CLI::App* command, SourceOptions& options);
+void add_source(CommandLine command, SourceOptions& options);
 
 class MessageSource {
   public:

@@ -1,27 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "patience.hpp"
 
-#include <charconv>
-#include <cmath>
-
 #include <fmt/format.h>
 
 #include "exit.hpp"
 
 namespace comap::tool {
 
-CLI::Option* seconds_only(CLI::Option* option) {
-    const auto check = [](const std::string& text) {
-        double seconds = -1;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-        const bool is_good = error == std::errc() && end == text.data() + text.size() && std::isfinite(seconds) && seconds >= 0;
-        return is_good ? std::string() : fmt::format("'{}' is not a number of seconds", text);
-    };
-    return option->check(CLI::Validator(check, ""))->type_name("S");
-}
-
-CLI::Option* add_timeout(CLI::App* command, std::optional<double>& seconds, const std::string& help) {
-    return seconds_only(command->add_option("--timeout", seconds, help));
+Argument add_timeout(CommandLine command, std::optional<double>& seconds, const std::string& help) {
+    return command.add_option("--timeout", seconds, help).seconds();
 }
 
 int fail_timed_out(std::string_view what) {

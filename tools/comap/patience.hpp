@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include <CLI/CLI.hpp>
+#include "command_line.hpp"
 
 #include <comap/channel.hpp>
 #include <comap/event.hpp>
@@ -35,11 +35,8 @@ auto until_stopped(const StopSignals& stop, const Wait& wait) {
     }
 }
 
-// Demands a number of seconds: finite, not negative.
-CLI::Option* seconds_only(CLI::Option* option);
-
 // --timeout S, with exit code 124.
-CLI::Option* add_timeout(CLI::App* command, std::optional<double>& seconds, const std::string& help);
+Argument add_timeout(CommandLine command, std::optional<double>& seconds, const std::string& help);
 
 // Says that time is over; the exit code. `what`: "NAME was not set".
 int fail_timed_out(std::string_view what);

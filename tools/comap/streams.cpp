@@ -60,11 +60,11 @@ Result<Sent> send_one(const SendingOptions& options, const Sink& sink, std::stri
 
 }  // namespace
 
-void add_stream(CLI::App* command, StreamOptions& options, const std::string& when) {
+void add_stream(CommandLine command, StreamOptions& options, const std::string& when) {
     add_size(command, "--message-bytes", options.message_bytes, fmt::format("{}: the longest message (default {})", when, kStreamMessageBytes));
-    command->add_option("--capacity", options.capacity, fmt::format("{}: how many messages of that size are kept, at least (default {})", when, kStreamCapacity))
-        ->check(CLI::PositiveNumber)
-        ->type_name("N");
+    command.add_option("--capacity", options.capacity, fmt::format("{}: how many messages of that size are kept, at least (default {})", when, kStreamCapacity))
+        .positive()
+        .type_name("N");
 }
 
 Result<ChannelOptions> channel_options(const StreamOptions& options) {
@@ -136,15 +136,15 @@ Result<ShapedOptions> shaped_options(const Json& shape) {
     return options;
 }
 
-void add_sending(CLI::App* command, SendingOptions& options, const std::string& did) {
+void add_sending(CommandLine command, SendingOptions& options, const std::string& did) {
     add_name(command, options.name);
     add_source(command, options.source);
-    seconds_only(command->add_option("--wait", options.wait_seconds, "Wait up to so many seconds until it is there, instead of making it; exit code 124"));
-    seconds_only(command->add_option("--patience", options.stream.patience_seconds, "How long each message may wait, for room or for others (default: as it was made); exit code 124"));
-    command->add_option("--rate", options.rate, "So many messages per second")->check(CLI::PositiveNumber)->type_name("N");
+    command.add_option("--wait", options.wait_seconds, "Wait up to so many seconds until it is there, instead of making it; exit code 124").seconds();
+    command.add_option("--patience", options.stream.patience_seconds, "How long each message may wait, for room or for others (default: as it was made); exit code 124").seconds();
+    command.add_option("--rate", options.rate, "So many messages per second").positive().type_name("N");
     add_stream(command, options.stream, "If it is made now");
     add_mode(command, options.mode);
-    command->add_flag("-v,--verbose", options.verbose, fmt::format("Say how many were {}", did));
+    command.add_flag("-v,--verbose", options.verbose, fmt::format("Say how many were {}", did));
 }
 
 int send_all(const SendingOptions& options, const Sink& sink) {

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include <CLI/CLI.hpp>
+#include "command_line.hpp"
 
 #include <comap/channel.hpp>
 #include <comap/queue.hpp>
@@ -35,7 +35,7 @@ struct StreamOptions {
 };
 
 // `when`: "create" or "if it is made now".
-void add_stream(CLI::App* command, StreamOptions& options, const std::string& when);
+void add_stream(CommandLine command, StreamOptions& options, const std::string& when);
 
 // Errors: invalid_argument (too long messages).
 Result<ChannelOptions> channel_options(const StreamOptions& options);
@@ -76,7 +76,7 @@ struct SendingOptions {
     std::optional<double> rate;
     bool verbose = false;
 };
-void add_sending(CLI::App* command, SendingOptions& options, const std::string& did);
+void add_sending(CommandLine command, SendingOptions& options, const std::string& did);
 
 // Where messages go.
 struct Sink {

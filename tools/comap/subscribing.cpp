@@ -57,16 +57,18 @@ int follow(const SubscribingOptions& options, const RawChannel& channel, RawSubs
 
 }  // namespace
 
-void add_subscribing(CLI::App* command, SubscribingOptions& options) {
-    static const std::map<std::string, From> kFrom = {{"oldest", From::oldest}, {"latest", From::latest}, {"next", From::next}};
-    command
-        ->add_option_function<std::string>("--from", [&options](const std::string& from) { options.from = kFrom.at(from); },
-                                           "Where to begin: oldest (all that is kept), latest (the last message), next (what is published from now on, the default)")
-        ->check(CLI::IsMember({"oldest", "latest", "next"}))
-        ->type_name("WHERE");
-    command->add_option("--count", options.count, "End after so many")->check(CLI::PositiveNumber)->type_name("N");
+void add_subscribing(CommandLine command, SubscribingOptions& options) {
+    const auto set_from = [&options](const std::string& text) {
+        static const std::map<std::string, From> kFrom = {{"oldest", From::oldest}, {"latest", From::latest}, {"next", From::next}};
+        options.from = kFrom.at(text);
+        return std::string();
+    };
+    command.add_judged("--from", set_from, "Where to begin: oldest (all that is kept), latest (the last message), next (what is published from now on, the default)")
+        .one_of({"oldest", "latest", "next"})
+        .type_name("WHERE");
+    command.add_option("--count", options.count, "End after so many").positive().type_name("N");
     add_timeout(command, options.timeout_seconds, "End after so many seconds, with exit code 124");
-    seconds_only(command->add_option("--wait", options.wait_seconds, "Wait up to so many seconds until the channel is there; exit code 124"));
+    command.add_option("--wait", options.wait_seconds, "Wait up to so many seconds until the channel is there; exit code 124").seconds();
 }
 
 int subscribe(Tool& tool, const SubscribingOptions& options, const Subscriber& subscriber) {

@@ -8,7 +8,7 @@
 #include <span>
 #include <string>
 
-#include <CLI/CLI.hpp>
+#include "command_line.hpp"
 
 #include <comap/channel.hpp>
 
@@ -26,7 +26,7 @@ struct SubscribingOptions {
 };
 
 // --from, --count, --timeout and --wait.
-void add_subscribing(CLI::App* command, SubscribingOptions& options);
+void add_subscribing(CommandLine command, SubscribingOptions& options);
 
 // What is done with the messages. `take`: with each; `settle`: when no other is there yet. False: no more are wanted.
 struct Subscriber {

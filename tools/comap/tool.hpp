@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include <CLI/CLI.hpp>
+#include "command_line.hpp"
 
 #include <comap/context.hpp>
 #include <comap/section.hpp>
@@ -33,63 +33,60 @@ struct CommandText {
 
 template <typename Options>
 struct Command {
-    CLI::App* app;
-    Options& options;  // live as long as the app
+    CommandLine line;
+    Options& options;  // live until the line is parsed, and its action is done
 };
 
-// Adds a command; `when_given` is called when it was. What makes a CLI::App compiles seconds of CLI11, so it is done in one source.
-CLI::App* add_command(CLI::App& app, const CommandText& text, std::function<void()> when_given);
-
-// The same; then the tool's action is to call `run` with what was given.
+// Adds a command. If it is given, the tool's action is to call `run` with what was given.
 template <typename Options>
-Command<Options> add_command(CLI::App& app, Tool& tool, const CommandText& text, int (*run)(Tool&, const Options&)) {
+Command<Options> add_command(CommandLine line, Tool& tool, const CommandText& text, int (*run)(Tool&, const Options&)) {
     const auto options = std::make_shared<Options>();
-    return {add_command(app, text, [&tool, options, run] { tool.action = [&tool, options, run] { return run(tool, *options); }; }), *options};
+    return {line.add_command(text.name, text.summary, text.examples, [&tool, options, run] { tool.action = [&tool, options, run] { return run(tool, *options); }; }), *options};
 }
 
 // Options with a value of their own reading; a bad one is a usage error that says why.
-CLI::Option* add_size(CLI::App* command, const std::string& names, std::uint64_t& size_bytes, const std::string& help);
-CLI::Option* add_size(CLI::App* command, const std::string& names, std::optional<std::uint64_t>& size_bytes,
+Argument add_size(CommandLine command, const std::string& names, std::uint64_t& size_bytes, const std::string& help);
+Argument add_size(CommandLine command, const std::string& names, std::optional<std::uint64_t>& size_bytes,
                       const std::string& help);
-CLI::Option* add_mode(CLI::App* command, std::uint32_t& mode);
-CLI::Option* add_mode(CLI::App* command, std::optional<std::uint32_t>& mode);  // if it is made now
-CLI::Option* add_name(CLI::App* command, std::string& name);
+Argument add_mode(CommandLine command, std::uint32_t& mode);
+Argument add_mode(CommandLine command, std::optional<std::uint32_t>& mode);  // if it is made now
+Argument add_name(CommandLine command, std::string& name);
 
 // "--file PATH", for sections whose own path cannot be believed.
-CLI::Option* add_expected_file(CLI::App* command, std::string& path);
+Argument add_expected_file(CommandLine command, std::string& path);
 
 // Every command, each from its own file.
-void add_create(CLI::App& app, Tool& tool);
-void add_put(CLI::App& app, Tool& tool);
-void add_get(CLI::App& app, Tool& tool);
-void add_watch(CLI::App& app, Tool& tool);
-void add_hexdump(CLI::App& app, Tool& tool);
-void add_ls(CLI::App& app, Tool& tool);
-void add_stat(CLI::App& app, Tool& tool);
-void add_who(CLI::App& app, Tool& tool);
-void add_rm(CLI::App& app, Tool& tool);
-void add_run(CLI::App& app, Tool& tool);
-void add_channel(CLI::App& app, Tool& tool);
-void add_pub(CLI::App& app, Tool& tool);
-void add_sub(CLI::App& app, Tool& tool);
-void add_queue(CLI::App& app, Tool& tool);
-void add_push(CLI::App& app, Tool& tool);
-void add_pop(CLI::App& app, Tool& tool);
-void add_record(CLI::App& app, Tool& tool);
-void add_replay(CLI::App& app, Tool& tool);
-void add_dump(CLI::App& app, Tool& tool);
-void add_load(CLI::App& app, Tool& tool);
-void add_lock(CLI::App& app, Tool& tool);
-void add_cell(CLI::App& app, Tool& tool);
-void add_mutex(CLI::App& app, Tool& tool);
-void add_event(CLI::App& app, Tool& tool);
-void add_sem(CLI::App& app, Tool& tool);
-void add_wait(CLI::App& app, Tool& tool);
-void add_gc(CLI::App& app, Tool& tool);
-void add_janitor(CLI::App& app, Tool& tool);
-void add_doctor(CLI::App& app, Tool& tool);
-void add_limits(CLI::App& app, Tool& tool);
-void add_setup_global(CLI::App& app, Tool& tool);
-void add_completion(CLI::App& app, Tool& tool);
+void add_create(CommandLine line, Tool& tool);
+void add_put(CommandLine line, Tool& tool);
+void add_get(CommandLine line, Tool& tool);
+void add_watch(CommandLine line, Tool& tool);
+void add_hexdump(CommandLine line, Tool& tool);
+void add_ls(CommandLine line, Tool& tool);
+void add_stat(CommandLine line, Tool& tool);
+void add_who(CommandLine line, Tool& tool);
+void add_rm(CommandLine line, Tool& tool);
+void add_run(CommandLine line, Tool& tool);
+void add_channel(CommandLine line, Tool& tool);
+void add_pub(CommandLine line, Tool& tool);
+void add_sub(CommandLine line, Tool& tool);
+void add_queue(CommandLine line, Tool& tool);
+void add_push(CommandLine line, Tool& tool);
+void add_pop(CommandLine line, Tool& tool);
+void add_record(CommandLine line, Tool& tool);
+void add_replay(CommandLine line, Tool& tool);
+void add_dump(CommandLine line, Tool& tool);
+void add_load(CommandLine line, Tool& tool);
+void add_lock(CommandLine line, Tool& tool);
+void add_cell(CommandLine line, Tool& tool);
+void add_mutex(CommandLine line, Tool& tool);
+void add_event(CommandLine line, Tool& tool);
+void add_sem(CommandLine line, Tool& tool);
+void add_wait(CommandLine line, Tool& tool);
+void add_gc(CommandLine line, Tool& tool);
+void add_janitor(CommandLine line, Tool& tool);
+void add_doctor(CommandLine line, Tool& tool);
+void add_limits(CommandLine line, Tool& tool);
+void add_setup_global(CommandLine line, Tool& tool);
+void add_completion(CommandLine line, Tool& tool);
 
 }  // namespace comap::tool

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "exit.hpp"
@@ -91,15 +92,16 @@ int wrong_line(const CLI::App& app, const CLI::ParseError& error, const std::vec
     return fail_usage(fmt::format("{} (see {} -h)", error.what(), name));
 }
 
-void add_all(CLI::App& app, Tool& tool) {
+void add_all(CommandLine line, Tool& tool) {
     for (const auto add : {add_create, add_put, add_get, add_watch, add_hexdump, add_ls, add_stat, add_who, add_rm, add_run,
                            add_cell, add_channel, add_pub, add_sub, add_queue, add_push, add_pop, add_record, add_replay, add_dump, add_load, add_lock, add_mutex, add_event, add_sem, add_wait, add_gc, add_janitor, add_doctor, add_limits, add_setup_global, add_completion})
-        add(app, tool);
+        add(line, tool);
 }
 
 }  // namespace
 
-int parse_command_line(CLI::App& app, Tool& tool, int argc, char** argv) {
+int parse_command_line(Tool& tool, int argc, char** argv) {
+    CLI::App app("Named shared memory that lives exactly as long as someone holds it", "comap");
     std::string color = "auto";
     add_help(&app);
     app.set_version_flag("-V,--version", "comap " COMAP_VERSION, "Version");
@@ -109,7 +111,7 @@ int parse_command_line(CLI::App& app, Tool& tool, int argc, char** argv) {
     app.footer(kExamples);
     app.require_subcommand(1);
     app.fallthrough();
-    add_all(app, tool);
+    add_all(CommandLine(app), tool);
     for (CLI::App* const command : app.get_subcommands([](const CLI::App*) { return true; })) add_help(command);
     const std::vector<std::string> words = with_double_dash({argv + 1, argv + argc});
     try {

@@ -2,13 +2,11 @@
 // The command line as a whole: all commands, -h and --help, and what a wrong one says.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 namespace comap::tool {
 
 struct Tool;
 
 // Parses. Returns the exit code if that was all (help, version, a wrong line), or -1: run the tool's action.
-int parse_command_line(CLI::App& app, Tool& tool, int argc, char** argv);
+int parse_command_line(Tool& tool, int argc, char** argv);
 
 }  // namespace comap::tool

@@ -38,15 +38,15 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_cell(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_cell(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.name);
-    command->add_option("ACTION", options.action, "create")->required()->check(CLI::IsMember({"create"}))->type_name("");
-    add_fields(command, options.fields, "create: ")->required();
-    command->add_option("--history", options.cell.history, fmt::format("create: how many values before the latest can be read, at least (default 0, at most {})", kCellHistoryMax))
-        ->type_name("N");
-    command->add_option("--writers", options.cell.writers, fmt::format("create: how many processes may store at a time (default 1, at most {})", kCellWritersMax))
-        ->type_name("N");
+    command.add_option("ACTION", options.action, "create").required().one_of({"create"}).type_name("");
+    add_fields(command, options.fields, "create: ").required();
+    command.add_option("--history", options.cell.history, fmt::format("create: how many values before the latest can be read, at least (default 0, at most {})", kCellHistoryMax))
+        .type_name("N");
+    command.add_option("--writers", options.cell.writers, fmt::format("create: how many processes may store at a time (default 1, at most {})", kCellWritersMax))
+        .type_name("N");
     add_making(command, options.making);
 }
 

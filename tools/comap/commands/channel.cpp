@@ -51,18 +51,18 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_channel(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_channel(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.name);
-    command->add_option("ACTION", options.action, "create")->required()->check(CLI::IsMember({"create"}))->type_name("");
+    command.add_option("ACTION", options.action, "create").required().one_of({"create"}).type_name("");
     add_fields(command, options.fields, "create: messages are records: ");
     add_stream(command, options.stream, "create");
-    command->add_option("--publishers", options.publishers, "create: many (the default), or one at a time, which is faster")
-        ->check(CLI::IsMember({"many", "one"}))
-        ->type_name("WHO");
-    command->add_option("--wait-for", options.wait_for, fmt::format("create: publishers wait for up to so many subscribers, the most there can be (default 0: for none; at most {})", kWaitedSubscribersMax))
-        ->type_name("N");
-    seconds_only(command->add_option("--patience", options.stream.patience_seconds, "create: how long a publisher waits, for others or for room (default 2)"));
+    command.add_option("--publishers", options.publishers, "create: many (the default), or one at a time, which is faster")
+        .one_of({"many", "one"})
+        .type_name("WHO");
+    command.add_option("--wait-for", options.wait_for, fmt::format("create: publishers wait for up to so many subscribers, the most there can be (default 0: for none; at most {})", kWaitedSubscribersMax))
+        .type_name("N");
+    command.add_option("--patience", options.stream.patience_seconds, "create: how long a publisher waits, for others or for room (default 2)").seconds();
     add_making(command, options.making);
 }
 

@@ -28,9 +28,9 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_completion(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
-    command->add_option("SHELL", options.shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}))->type_name("");
+void add_completion(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
+    command.add_option("SHELL", options.shell, "bash, zsh or fish").required().one_of({"bash", "zsh", "fish"}).type_name("");
 }
 
 }  // namespace comap::tool

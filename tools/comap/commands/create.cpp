@@ -34,16 +34,16 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_create(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_create(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.name);
-    add_size(command, "SIZE", options.size_bytes, "Bytes: 4096, 64K, 1M, 2G")->required();
-    command->add_flag("--hold", options.hold, "Hold it until SIGINT, SIGTERM or SIGHUP; says 'holding NAME' when it is there");
-    command->add_flag("--keep", options.create.keep, "It outlives its holders, until removed");
-    command->add_flag("--lazy", options.create.lazy, "Take memory when it is touched, not now");
+    add_size(command, "SIZE", options.size_bytes, "Bytes: 4096, 64K, 1M, 2G").required();
+    command.add_flag("--hold", options.hold, "Hold it until SIGINT, SIGTERM or SIGHUP; says 'holding NAME' when it is there");
+    command.add_flag("--keep", options.create.keep, "It outlives its holders, until removed");
+    command.add_flag("--lazy", options.create.lazy, "Take memory when it is touched, not now");
     add_mode(command, options.create.mode);
-    const auto file = command->add_option("--file", options.create.file, "An existing file whose bytes it is")->type_name("PATH");
-    add_size(command, "--offset", options.create.file_offset, "Where in the file it begins: a multiple of the page size")->needs(file);
+    const auto file = command.add_option("--file", options.create.file, "An existing file whose bytes it is").type_name("PATH");
+    add_size(command, "--offset", options.create.file_offset, "Where in the file it begins: a multiple of the page size").needs(file);
 }
 
 }  // namespace comap::tool

@@ -26,10 +26,10 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_dump(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_dump(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.name);
-    command->add_option("FILE", options.path, "Where to write; '-': standard output")->required()->type_name("");
+    command.add_option("FILE", options.path, "Where to write; '-': standard output").required().type_name("");
 }
 
 }  // namespace comap::tool

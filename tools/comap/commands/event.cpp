@@ -75,15 +75,15 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_event(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_event(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.name);
-    command->add_option("ACTION", options.action, "create, set, reset, pulse or wait")
-        ->required()
-        ->check(CLI::IsMember({"create", "set", "reset", "pulse", "wait"}))
-        ->type_name("");
-    command->add_flag("--manual", options.manual, "create: once set, it lets everybody pass until it is reset; else one, who resets it");
-    command->add_flag("--set", options.set, "create: it is set at once");
+    command.add_option("ACTION", options.action, "create, set, reset, pulse or wait")
+        .required()
+        .one_of({"create", "set", "reset", "pulse", "wait"})
+        .type_name("");
+    command.add_flag("--manual", options.manual, "create: once set, it lets everybody pass until it is reset; else one, who resets it");
+    command.add_flag("--set", options.set, "create: it is set at once");
     add_making(command, options.making);
     add_timeout(command, options.timeout_seconds, "wait: exit code 124 after so many seconds");
 }

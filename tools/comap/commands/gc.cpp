@@ -38,6 +38,6 @@ int run(Tool& tool, const Options&) {
 
 }  // namespace
 
-void add_gc(CLI::App& app, Tool& tool) { add_command<Options>(app, tool, kText, run); }
+void add_gc(CommandLine line, Tool& tool) { add_command<Options>(line, tool, kText, run); }
 
 }  // namespace comap::tool

@@ -194,15 +194,15 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_get(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_get(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.name);
-    command->add_option("FIELD", options.field, "Of a cell or a record, only this: bid, book.ask, m[1,2]")->type_name("");
-    command->add_flag("--raw", options.raw, "Exactly the bytes: no newline after a text; bytes to a terminal too");
-    command->add_flag("--json", options.json, "A text, a cell or a message as JSON, with its version or number");
-    command->add_option("--encoding", options.encoding, "Of a section: its bytes as text, up to the first NUL, and a newline: utf-8 or utf-16")
-        ->type_name("NAME")
-        ->check(CLI::IsMember({"utf-8", "utf-16"}));
+    command.add_option("FIELD", options.field, "Of a cell or a record, only this: bid, book.ask, m[1,2]").type_name("");
+    command.add_flag("--raw", options.raw, "Exactly the bytes: no newline after a text; bytes to a terminal too");
+    command.add_flag("--json", options.json, "A text, a cell or a message as JSON, with its version or number");
+    command.add_option("--encoding", options.encoding, "Of a section: its bytes as text, up to the first NUL, and a newline: utf-8 or utf-16")
+        .type_name("NAME")
+        .one_of({"utf-8", "utf-16"});
     add_size(command, "--at", options.at, "First byte, of a section (default 0)");
     add_size(command, "--count", options.count, "How many bytes (default: to the end)");
     add_expected_file(command, options.file);

@@ -200,11 +200,11 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_hexdump(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_hexdump(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.name);
-    command->add_flag("-f,--follow", options.follow, "Show it again after each change");
-    command->add_flag("--noheadings", options.noheadings, "Only the bytes, not what the header says");
+    command.add_flag("-f,--follow", options.follow, "Show it again after each change");
+    command.add_flag("--noheadings", options.noheadings, "Only the bytes, not what the header says");
     add_size(command, "--at", options.at, "First byte (default 0); of a cell or a channel: of all there is");
     add_size(command, "--count", options.count, "How many bytes (default: to the end)");
     add_expected_file(command, options.file);

@@ -60,9 +60,9 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_janitor(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
-    command->add_flag("-v,--verbose", options.verbose, "Say what is watched and what is removed, on standard error");
+void add_janitor(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
+    command.add_flag("-v,--verbose", options.verbose, "Say what is watched and what is removed, on standard error");
 }
 
 }  // namespace comap::tool

@@ -81,9 +81,9 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_limits(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
-    command->add_flag("--json", options.json, "As JSON");
+void add_limits(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
+    command.add_flag("--json", options.json, "As JSON");
 }
 
 }  // namespace comap::tool

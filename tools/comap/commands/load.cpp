@@ -40,11 +40,11 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_load(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
-    command->add_option("FILE", options.path, "A dump; '-': standard input")->required()->type_name("");
-    command->add_option("NAME", options.name, "Name of the object (default: of the one that was dumped)")->type_name("");
-    command->add_flag("--replace-contents", options.replace, "If it is there already, put the contents into it");
+void add_load(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
+    command.add_option("FILE", options.path, "A dump; '-': standard input").required().type_name("");
+    command.add_option("NAME", options.name, "Name of the object (default: of the one that was dumped)").type_name("");
+    command.add_flag("--replace-contents", options.replace, "If it is there already, put the contents into it");
     add_making(command, options.making);
 }
 

@@ -100,17 +100,17 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_lock(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
-    command->add_option("NAME", options.name, "Name of the mutex; made, and kept, if there is none")->required()->type_name("");
-    command->add_option("COMMAND", options.command, "What to run, and its arguments, after NAME, or after '--'; dies if 'comap lock' is killed")
-        ->required()
-        ->type_name("");
-    const auto wait = seconds_only(command->add_option("-w,--timeout", options.wait_seconds, "Exit code 1 if it cannot be had in so many seconds"));
-    command->add_flag("-n,--nonblock", options.nonblock, "The same as -w 0")->excludes(wait);
-    command->add_option("--abandoned", options.abandoned, "If its last owner was killed: run (with a note, the default), or fail with exit code 4")
-        ->check(CLI::IsMember({"run", "fail"}))
-        ->type_name("WHAT");
+void add_lock(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
+    command.add_option("NAME", options.name, "Name of the mutex; made, and kept, if there is none").required().type_name("");
+    command.add_option("COMMAND", options.command, "What to run, and its arguments, after NAME, or after '--'; dies if 'comap lock' is killed")
+        .required()
+        .type_name("");
+    const auto wait = command.add_option("-w,--timeout", options.wait_seconds, "Exit code 1 if it cannot be had in so many seconds").seconds();
+    command.add_flag("-n,--nonblock", options.nonblock, "The same as -w 0").excludes(wait);
+    command.add_option("--abandoned", options.abandoned, "If its last owner was killed: run (with a note, the default), or fail with exit code 4")
+        .one_of({"run", "fail"})
+        .type_name("WHAT");
     add_mode(command, options.mode);
 }
 

@@ -128,7 +128,8 @@ std::string column_names() {
 // Nothing: a name is not of a column; said.
 std::optional<Columns> parse_columns(const std::string& text) {
     Columns columns;
-    for (const auto& name : CLI::detail::split(text, ',')) {
+    std::istringstream names(text);
+    for (std::string name; std::getline(names, name, ',');) {
         columns.push_back(find_column(name));
         if (columns.back() != nullptr) continue;
         fail_usage(fmt::format("ls: there is no column '{}'; columns are {}", name, column_names()));
@@ -217,14 +218,14 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_ls(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
-    command->add_option("PATTERN", options.listing.pattern, "Names that match: camera*, 'Global\\*' (default: all)")->type_name("");
-    command->add_option("-o,--output", options.columns, "Columns, with commas between: " + column_names())->type_name("COLS");
-    command->add_flag("--json", options.json, "One JSON document, with the holders of each");
-    command->add_flag("--noheadings", options.noheadings, "No line of headings");
-    command->add_flag("-a,--all", options.listing.include_dead, "Also those whose last holder was killed");
-    command->add_flag("-b,--bytes", options.bytes, "Sizes in bytes");
+void add_ls(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
+    command.add_option("PATTERN", options.listing.pattern, "Names that match: camera*, 'Global\\*' (default: all)").type_name("");
+    command.add_option("-o,--output", options.columns, "Columns, with commas between: " + column_names()).type_name("COLS");
+    command.add_flag("--json", options.json, "One JSON document, with the holders of each");
+    command.add_flag("--noheadings", options.noheadings, "No line of headings");
+    command.add_flag("-a,--all", options.listing.include_dead, "Also those whose last holder was killed");
+    command.add_flag("-b,--bytes", options.bytes, "Sizes in bytes");
 }
 
 }  // namespace comap::tool

@@ -27,10 +27,10 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_mutex(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_mutex(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.name);
-    command->add_option("ACTION", options.action, "create")->required()->check(CLI::IsMember({"create"}))->type_name("");
+    command.add_option("ACTION", options.action, "create").required().one_of({"create"}).type_name("");
     add_making(command, options.making);
 }
 

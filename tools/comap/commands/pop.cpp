@@ -167,15 +167,15 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_pop(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_pop(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.name);
-    command->add_option("COMMAND", options.command, "What to run for each, and its arguments, after '--'; dies if 'comap pop' is killed")->type_name("");
-    const auto count = command->add_option("--count", options.count, "How many (default 1)")->check(CLI::PositiveNumber)->type_name("N");
-    command->add_flag("-f,--follow", options.follow, "One after the other, without end")->excludes(count);
-    command->add_flag("--confirm", options.confirm, "It goes back if it cannot be printed, or the command fails, or we are killed");
+    command.add_option("COMMAND", options.command, "What to run for each, and its arguments, after '--'; dies if 'comap pop' is killed").type_name("");
+    const auto count = command.add_option("--count", options.count, "How many (default 1)").positive().type_name("N");
+    command.add_flag("-f,--follow", options.follow, "One after the other, without end").excludes(count);
+    command.add_flag("--confirm", options.confirm, "It goes back if it cannot be printed, or the command fails, or we are killed");
     add_timeout(command, options.timeout_seconds, "End after so many seconds, with exit code 124; 0: with 1 if there is no message");
-    seconds_only(command->add_option("--wait", options.wait_seconds, "Wait up to so many seconds until the queue is there; exit code 124"));
+    command.add_option("--wait", options.wait_seconds, "Wait up to so many seconds until the queue is there; exit code 124").seconds();
     add_form(command, options.form);
 }
 

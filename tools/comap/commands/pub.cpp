@@ -28,8 +28,8 @@ int run(Tool& tool, const SendingOptions& options) {
 
 }  // namespace
 
-void add_pub(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<SendingOptions>(app, tool, kText, run);
+void add_pub(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<SendingOptions>(line, tool, kText, run);
     add_sending(command, options, "published");
 }
 

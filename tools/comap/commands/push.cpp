@@ -26,8 +26,8 @@ int run(Tool& tool, const SendingOptions& options) {
 
 }  // namespace
 
-void add_push(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<SendingOptions>(app, tool, kText, run);
+void add_push(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<SendingOptions>(line, tool, kText, run);
     add_sending(command, options, "added");
 }
 

@@ -202,16 +202,17 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_put(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_put(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.name);
     const auto set_value = [&given = options](const std::string& value) {
         given.value = value;
         given.is_value_given = true;
+        return std::string();
     };
-    command->add_option_function<std::string>("VALUE", set_value, "The value, or FIELD=VALUE of a cell; '-' or none: standard input, exactly as it is")->type_name("");
-    command->add_option("FIELD=VALUE", options.more, "More fields of the cell: bid=1.25, book.ask=2, m[1,2]=3, list=1,2,3")->type_name("");
-    command->add_flag("--json", options.json, "Fields of a cell: the value is a JSON object");
+    command.add_judged("VALUE", set_value, "The value, or FIELD=VALUE of a cell; '-' or none: standard input, exactly as it is").type_name("");
+    command.add_option("FIELD=VALUE", options.more, "More fields of the cell: bid=1.25, book.ask=2, m[1,2]=3, list=1,2,3").type_name("");
+    command.add_flag("--json", options.json, "Fields of a cell: the value is a JSON object");
     add_size(command, "--at", options.at, "Write raw bytes there, into a section that exists, and publish");
     add_mode(command, options.mode);
     add_size(command, "--capacity", options.capacity_bytes, "Longest value, if it is made now (default 64K)");

@@ -44,13 +44,13 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_queue(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_queue(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.name);
-    command->add_option("ACTION", options.action, "create")->required()->check(CLI::IsMember({"create"}))->type_name("");
+    command.add_option("ACTION", options.action, "create").required().one_of({"create"}).type_name("");
     add_fields(command, options.fields, "create: messages are records: ");
     add_stream(command, options.stream, "create");
-    seconds_only(command->add_option("--patience", options.stream.patience_seconds, "create: how long a push waits for room (default 2)"));
+    command.add_option("--patience", options.stream.patience_seconds, "create: how long a push waits for room (default 2)").seconds();
     add_making(command, options.making);
 }
 

@@ -87,12 +87,12 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_record(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
-    command->add_option("CHANNEL", options.subscribing.name, "Name of the channel")->required()->type_name("");
-    command->add_option("FILE", options.path, "Where to write; '-': standard output")->required()->type_name("");
+void add_record(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
+    command.add_option("CHANNEL", options.subscribing.name, "Name of the channel").required().type_name("");
+    command.add_option("FILE", options.path, "Where to write; '-': standard output").required().type_name("");
     add_subscribing(command, options.subscribing);
-    command->add_flag("-v,--verbose", options.verbose, "Say how many were recorded");
+    command.add_flag("-v,--verbose", options.verbose, "Say how many were recorded");
 }
 
 }  // namespace comap::tool

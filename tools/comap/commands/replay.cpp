@@ -125,18 +125,18 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_replay(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
-    command->add_option("FILE", options.path, "A recording; '-': standard input")->required()->type_name("");
-    command->add_option("CHANNEL", options.name, "Name of the channel (default: of the one that was recorded)")->type_name("");
-    const auto speed = command->add_option("--speed", options.speed, "So many times as fast (default 1)")
-                           ->check(CLI::Range(1e-6, 1e9))
-                           ->type_name("X");
-    command->add_flag("--as-fast-as-possible", options.flat_out, "Without waiting")->excludes(speed);
-    command->add_flag("--loop", options.loop, "Again and again");
-    seconds_only(command->add_option("--patience", options.patience_seconds, "How long each message may wait, for room or for others (default: as the channel was made); exit code 124"));
+void add_replay(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
+    command.add_option("FILE", options.path, "A recording; '-': standard input").required().type_name("");
+    command.add_option("CHANNEL", options.name, "Name of the channel (default: of the one that was recorded)").type_name("");
+    const auto speed = command.add_option("--speed", options.speed, "So many times as fast (default 1)")
+                           .within(1e-6, 1e9)
+                           .type_name("X");
+    command.add_flag("--as-fast-as-possible", options.flat_out, "Without waiting").excludes(speed);
+    command.add_flag("--loop", options.loop, "Again and again");
+    command.add_option("--patience", options.patience_seconds, "How long each message may wait, for room or for others (default: as the channel was made); exit code 124").seconds();
     add_mode(command, options.mode);
-    command->add_flag("-v,--verbose", options.verbose, "Say how many were published");
+    command.add_flag("-v,--verbose", options.verbose, "Say how many were published");
 }
 
 }  // namespace comap::tool

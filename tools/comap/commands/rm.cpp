@@ -43,10 +43,10 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_rm(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
-    command->add_option("NAME", options.names, "Names of objects")->required()->type_name("");
-    command->add_flag("-f,--force", options.force, "A missing one is no error");
+void add_rm(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
+    command.add_option("NAME", options.names, "Names of objects").required().type_name("");
+    command.add_flag("-f,--force", options.force, "A missing one is no error");
 }
 
 }  // namespace comap::tool

@@ -76,14 +76,14 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_run(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
-    command->add_option("-s,--section", options.sections, "A section to make and hold; may be given again")
-        ->required()
-        ->allow_extra_args(false)
-        ->type_name("NAME:SIZE");
-    command->add_option("COMMAND", options.command, "What to run, and its arguments, after '--'")->required()->type_name("");
-    command->positionals_at_end();
+void add_run(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
+    command.add_option("-s,--section", options.sections, "A section to make and hold; may be given again")
+        .required()
+        .one_value_each_time()
+        .type_name("NAME:SIZE");
+    command.add_option("COMMAND", options.command, "What to run, and its arguments, after '--'").required().type_name("");
+    command.words_end_options();
 }
 
 }  // namespace comap::tool

@@ -76,26 +76,26 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_sem(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_sem(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.name);
-    command->add_option("ACTION", options.action, "create, acquire or release")
-        ->required()
-        ->check(CLI::IsMember({"create", "acquire", "release"}))
-        ->type_name("");
-    command->add_option("N", options.count, "release: how many tokens (default 1)")
-        ->check(CLI::Validator([](const std::string& text) {
+    command.add_option("ACTION", options.action, "create, acquire or release")
+        .required()
+        .one_of({"create", "acquire", "release"})
+        .type_name("");
+    command.add_option("N", options.count, "release: how many tokens (default 1)")
+        .judged_by([](const std::string& text) {
             std::int64_t count = 0;
             const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
             return error == std::errc() && end == text.data() + text.size() ? std::string() : fmt::format("'{}' is not a number of tokens", text);
-        }, ""))
-        ->type_name("");
-    command->add_option("--initial", options.initial, "create: tokens at the start (default 0)")->type_name("N");
-    command->add_option("--maximum", options.maximum, fmt::format("create: most tokens there may be (default {})", kSemaphoreCountMax))
-        ->type_name("N");
+        })
+        .type_name("");
+    command.add_option("--initial", options.initial, "create: tokens at the start (default 0)").type_name("N");
+    command.add_option("--maximum", options.maximum, fmt::format("create: most tokens there may be (default {})", kSemaphoreCountMax))
+        .type_name("N");
     add_making(command, options.making);
     add_timeout(command, options.timeout_seconds, "acquire: exit code 124 after so many seconds");
-    command->add_flag("--json", options.json, "release: say how many there were, as JSON");
+    command.add_flag("--json", options.json, "release: say how many there were, as JSON");
 }
 
 }  // namespace comap::tool

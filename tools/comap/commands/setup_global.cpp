@@ -21,6 +21,6 @@ int run(Tool& tool, const Options&) {
 
 }  // namespace
 
-void add_setup_global(CLI::App& app, Tool& tool) { add_command<Options>(app, tool, kText, run); }
+void add_setup_global(CommandLine line, Tool& tool) { add_command<Options>(line, tool, kText, run); }
 
 }  // namespace comap::tool

@@ -193,11 +193,11 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_stat(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_stat(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.name);
-    command->add_flag("--json", options.json, "As JSON");
-    command->add_flag("-b,--bytes", options.bytes, "Sizes in bytes only");
+    command.add_flag("--json", options.json, "As JSON");
+    command.add_flag("-b,--bytes", options.bytes, "Sizes in bytes only");
 }
 
 }  // namespace comap::tool

@@ -23,8 +23,8 @@ int run(Tool& tool, const Options& options) { return subscribe_and_print(tool, o
 
 }  // namespace
 
-void add_sub(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_sub(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.subscribing.name);
     add_subscribing(command, options.subscribing);
     add_form(command, options.form);

@@ -182,11 +182,11 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_wait(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
-    command->add_option("NAME", options.names, "Mutexes, events, semaphores, queues, channels, texts, cells and sections")->required()->type_name("");
-    command->add_flag("-a,--all", options.all, "Until all are ready at one moment; takes all or nothing");
-    command->add_flag("--json", options.json, "Print the names as JSON");
+void add_wait(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
+    command.add_option("NAME", options.names, "Mutexes, events, semaphores, queues, channels, texts, cells and sections").required().type_name("");
+    command.add_flag("-a,--all", options.all, "Until all are ready at one moment; takes all or nothing");
+    command.add_flag("--json", options.json, "Print the names as JSON");
     add_timeout(command, options.timeout_seconds, "Exit code 124 after so many seconds");
 }
 

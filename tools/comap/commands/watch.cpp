@@ -124,12 +124,12 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_watch(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_watch(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.name);
-    command->add_flag("--json", options.json, "One JSON object per line: name, version, and value or size_bytes");
-    command->add_flag("-i,--initial", options.initial, "Print what there is now first; counts as one");
-    command->add_option("--count", options.count, "End after so many")->check(CLI::PositiveNumber)->type_name("N");
+    command.add_flag("--json", options.json, "One JSON object per line: name, version, and value or size_bytes");
+    command.add_flag("-i,--initial", options.initial, "Print what there is now first; counts as one");
+    command.add_option("--count", options.count, "End after so many").positive().type_name("N");
     add_timeout(command, options.timeout_seconds, "End after so many seconds, with exit code 124");
     add_expected_file(command, options.file);
 }

@@ -96,12 +96,12 @@ int run(Tool& tool, const Options& options) {
 
 }  // namespace
 
-void add_who(CLI::App& app, Tool& tool) {
-    const auto [command, options] = add_command<Options>(app, tool, kText, run);
+void add_who(CommandLine line, Tool& tool) {
+    const auto [command, options] = add_command<Options>(line, tool, kText, run);
     add_name(command, options.name);
-    const auto terse = command->add_flag("-t,--terse", options.terse, "Process ids only, one per line");
-    command->add_flag("--noheadings", options.noheadings, "No line of headings");
-    command->add_flag("--json", options.json, "As JSON")->excludes(terse);
+    const auto terse = command.add_flag("-t,--terse", options.terse, "Process ids only, one per line");
+    command.add_flag("--noheadings", options.noheadings, "No line of headings");
+    command.add_flag("--json", options.json, "As JSON").excludes(terse);
 }
 
 }  // namespace comap::tool
