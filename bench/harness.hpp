@@ -138,6 +138,8 @@ double ns_per_turn(std::uint64_t turn_count, const Body& body) {
 
 // --- other processes
 
+struct HasNotEnded {};
+
 // A child that runs `body` and ends; killed with us. Waited for by join(), or killed and waited for by the destructor.
 class Child {
   public:
@@ -145,7 +147,7 @@ class Child {
     Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
     ~Child();
     pid_t pid() const { return pid_; }
-    void join();  // ends the benchmark if the child failed
+    void join();  // ends the benchmark if the child failed; throws HasNotEnded after some minutes
     void kill();
 
   private:

@@ -166,11 +166,20 @@ TEST_F(ChannelTest, MessagesOfAnySizeGoRoundTheRing) {
 }
 
 TEST_F(ChannelTest, AtLeastTheCapacityIsKept) {
-    for (const std::uint32_t longest : {8u, 64u, 1024u, 70'000u}) {
-        for (const std::uint64_t capacity : {1u, 3u, 10u, 100u}) {
+    struct Case {
+        std::uint32_t longest;
+        std::vector<std::uint64_t> capacities;  // the last ones: as many as their rings have room for
+        std::uint32_t places;
+    };
+    for (const auto& [longest, capacities, places] : {
+             Case{8, {1, 3, 10, 100, 221, 445}, 0}, Case{8, {1, 3, 10, 100, 189, 381}, 2},
+             Case{64, {1, 3, 10, 100, 196}, 0}, Case{64, {1, 3, 10, 100, 167}, 2},
+             Case{1024, {1, 3, 10, 49, 100}, 0}, Case{1024, {1, 3, 10, 42, 100}, 2},
+             Case{70'000, {1, 3, 10, 49, 100}, 0}, Case{70'000, {1, 3, 10, 41, 100}, 2}}) {
+        for (const std::uint64_t capacity : capacities) {
             for (const std::uint32_t copies_in : {1u, 2u, 0u}) {  // each, one of two, none; the others are loans
-                SCOPED_TRACE(testing::Message() << longest << " x " << capacity << ", " << copies_in);
-                const RawChannel channel = make({.message_bytes = longest, .capacity = capacity}, "kept");
+                SCOPED_TRACE(testing::Message() << longest << " x " << capacity << ", " << places << " places, " << copies_in);
+                const RawChannel channel = make({.message_bytes = longest, .capacity = capacity, .subscribers_waited_for = places}, "kept");
                 const std::string message(longest, 'x');
                 for (std::uint32_t turn = 0; turn < 7 * capacity + 13; ++turn) {
                     if (copies_in != 0 && turn % copies_in == 0) publish(channel, message);

@@ -27,10 +27,15 @@ RingView<RingMemory> shape_of(Layout layout, std::uint64_t message_bytes) {
 
 std::string_view word_for(Layout layout) { return layout == Layout::queue ? "queue" : "channel"; }
 
-// Two sixteenths are claimed ahead or lost at a claim, and a lap ends before a frame that does not fit.
+std::uint32_t steps_ahead_of(Layout layout, std::uint32_t place_count) { return layout == Layout::queue ? 3 : place_count != 0 ? 1 : 0; }
+
+// What is not kept, though it fits: up to a claim's length is lost in advance, and up to another one lies between what is kept and the
+// first place to begin at. Two frames lie over the ends of claims, and a lap ends before one that does not fit.
 std::uint64_t ring_bytes_for(const NewRing& ring) {
     const std::uint64_t frame = shape_of(ring.layout, ring.message_bytes).frame_bytes(ring.message_bytes);
-    return std::bit_ceil(std::max(kRingBytesMin, std::max((ring.capacity + 2) * frame / 7 * 8, 4 * (frame + 64))));
+    const std::uint64_t claim_steps = ring.layout == Layout::queue ? 1 : 1 + steps_ahead_of(ring.layout, ring.place_count);
+    const std::uint64_t kept_steps = kRingSteps - 2 * claim_steps;
+    return std::bit_ceil(std::max(kRingBytesMin, std::max((ring.capacity + 3) * frame * kRingSteps / kept_steps, 4 * (frame + 64))));
 }
 
 Result<void> check(std::string_view name, const NewRing& ring) {
@@ -87,6 +92,7 @@ Result<std::shared_ptr<Ring>> Ring::map(std::shared_ptr<Object> object, Layout l
     view.claimed = &ring->words_.control->claimed;
     view.always_wakes = object->always_wakes();
     ring->words_.place_count = header.slot_count;
+    ring->words_.steps_ahead = steps_ahead_of(layout, header.slot_count);
     if (layout == Layout::queue) ring->floor = &Words::first_not_freed;
     ring->sender.view = view;
     ring->sender.forks = &os::fork_generation;

@@ -29,7 +29,6 @@
 namespace comap::internal {
 
 inline constexpr std::uint32_t kRingSteps = 16;  // claims per ring
-inline constexpr std::uint32_t kStepsAhead = 3;  // that are claimed at once where senders wait
 inline constexpr std::uint32_t kRingPlacesMax = 32;
 inline constexpr std::uint64_t kRingControlBytes = 4096;
 inline constexpr std::uint64_t kRingBytesMin = 4096;
@@ -85,6 +84,9 @@ struct RingWords {
     RingView<Memory> view;
     BasicRingControl<Machine>* control = nullptr;
     std::uint32_t place_count = 0;  // of those in the control page: how many can be taken
+    // That a claim takes besides what it needs: who has to look at what others write at each claim looks less often. Who joins a channel
+    // later finds so much less; ring_bytes_for knows.
+    std::uint32_t steps_ahead = 0;
 
     std::uint64_t step_bytes() const { return view.size_bytes / kRingSteps; }
 
@@ -158,8 +160,7 @@ struct RingWords {
         if (!may_have_room(out, bytes, floor)) return false;
         const std::uint64_t end = out.position + bytes + kFrameHeadBytes;
         const std::uint64_t before = control->claimed.load(std::memory_order_relaxed);
-        // Who has to look at places looks less often; his readers lose nothing by it.
-        const std::uint64_t ahead = place_count == 0 ? 0 : kStepsAhead * step_bytes();
+        const std::uint64_t ahead = steps_ahead * step_bytes();
         const std::uint64_t wanted = std::max(((end + step_bytes() - 1) & ~(step_bytes() - 1)) + ahead, before);
         // SYNC ring.claim: claimed before anything is written there, and before looking who needs it; pairs with ring.check, ring.join.
         control->claimed.store(wanted, std::memory_order_seq_cst);
