@@ -23,7 +23,7 @@ enum class Waiting : std::uint8_t { polling, blocking };
 inline ChannelOptions channel_options(std::size_t message_bytes, std::uint32_t capacity, bool many_publishers, std::uint32_t subscriber_count) {
     ChannelOptions options;
     options.message_bytes = static_cast<std::uint32_t>(message_bytes);
-    options.capacity = capacity * 5 / 8;  // a ring of the same size as the limit's
+    options.capacity = capacity * 9 / 16;  // a ring of the same size as the limit's
     options.many_publishers = many_publishers;
     options.subscribers_waited_for = subscriber_count;
     options.patience = std::chrono::minutes(1);

@@ -158,7 +158,8 @@ template <typename Memory>
 struct RingOut {
     std::uint64_t position = 0;
     std::uint64_t number = 0;
-    std::uint64_t limit = 0;  // he may write up to there
+    std::uint64_t limit = 0;    // he may write up to there
+    std::uint64_t allowed = 0;  // the limit may go up to there, whoever comes
     bool has_barriers = false;  // the kernel cannot make them for this process: it makes its own
 
     [[gnu::always_inline]] bool has_room(const RingView<Memory>& view, std::uint64_t bytes) const {

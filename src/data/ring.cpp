@@ -27,14 +27,14 @@ RingView<RingMemory> shape_of(Layout layout, std::uint64_t message_bytes) {
 
 std::string_view word_for(Layout layout) { return layout == Layout::queue ? "queue" : "channel"; }
 
-std::uint32_t steps_ahead_of(Layout layout, std::uint32_t place_count) { return layout == Layout::queue ? 3 : place_count != 0 ? 1 : 0; }
+std::uint32_t steps_ahead_of(Layout layout, std::uint32_t place_count) { return layout == Layout::queue || place_count != 0 ? 3 : 0; }
 
-// What is not kept, though it fits: up to a claim's length is lost in advance, and up to another one lies between what is kept and the
-// first place to begin at. Two frames lie over the ends of claims, and a lap ends before one that does not fit.
+// What is not kept, though it fits: up to a claim is lost in advance, and up to a step lies between what is kept and the first frame to
+// begin at. Two frames lie over the ends of steps, and a lap ends before one that does not fit.
 std::uint64_t ring_bytes_for(const NewRing& ring) {
     const std::uint64_t frame = shape_of(ring.layout, ring.message_bytes).frame_bytes(ring.message_bytes);
     const std::uint64_t claim_steps = ring.layout == Layout::queue ? 1 : 1 + steps_ahead_of(ring.layout, ring.place_count);
-    const std::uint64_t kept_steps = kRingSteps - 2 * claim_steps;
+    const std::uint64_t kept_steps = kRingSteps - claim_steps - 1;
     return std::bit_ceil(std::max(kRingBytesMin, std::max((ring.capacity + 3) * frame * kRingSteps / kept_steps, 4 * (frame + 64))));
 }
 

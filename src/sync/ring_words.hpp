@@ -84,8 +84,8 @@ struct RingWords {
     RingView<Memory> view;
     BasicRingControl<Machine>* control = nullptr;
     std::uint32_t place_count = 0;  // of those in the control page: how many can be taken
-    // That a claim takes besides what it needs: who has to look at what others write at each claim looks less often. Who joins a channel
-    // later finds so much less; ring_bytes_for knows.
+    // That a claim takes besides what it needs, for a barrier after long messages waits until all of their lines have come. Who joins a
+    // channel later finds so much less; ring_bytes_for knows.
     std::uint32_t steps_ahead = 0;
 
     std::uint64_t step_bytes() const { return view.size_bytes / kRingSteps; }
@@ -154,21 +154,26 @@ struct RingWords {
 
     // --- room
 
-    // Makes out.limit reach `bytes` further, if `floor`, the first position that somebody needs, leaves room. Else nothing has changed, unless
-    // somebody began to need more just now.
+    // Makes out.limit reach `bytes` further, up to the end of a step, if `floor`, the first position that somebody needs, leaves room. Else
+    // nothing has changed, unless somebody began to need more just now.
     bool claim(Out& out, std::uint64_t bytes, std::uint64_t (*floor)(const RingWords&)) const {
-        if (!may_have_room(out, bytes, floor)) return false;
         const std::uint64_t end = out.position + bytes + kFrameHeadBytes;
-        const std::uint64_t before = control->claimed.load(std::memory_order_relaxed);
-        const std::uint64_t ahead = steps_ahead * step_bytes();
-        const std::uint64_t wanted = std::max(((end + step_bytes() - 1) & ~(step_bytes() - 1)) + ahead, before);
-        // SYNC ring.claim: claimed before anything is written there, and before looking who needs it; pairs with ring.check, ring.join.
-        control->claimed.store(wanted, std::memory_order_seq_cst);
-        fence();
-        const std::uint64_t lowest = floor(*this);
-        const std::uint64_t allowed = lowest > UINT64_MAX - view.size_bytes ? wanted : std::min(wanted, lowest + view.size_bytes);
-        if (allowed < end) return false;
-        out.limit = std::max(out.limit, allowed);
+        const std::uint64_t wanted = (end + step_bytes() - 1) & ~(step_bytes() - 1);
+        if (out.allowed < end) {
+            if (!may_have_room(out, bytes, floor)) return false;
+            std::uint64_t claimed = control->claimed.load(std::memory_order_relaxed);
+            // What was claimed before was so with a barrier: who came since then knows of it, and who came before is seen now.
+            if (claimed < wanted) {
+                claimed = wanted + steps_ahead * step_bytes();
+                // SYNC ring.claim: claimed before anything is written there, and before looking who needs it; pairs with ring.check, ring.join.
+                control->claimed.store(claimed, std::memory_order_seq_cst);
+                fence();
+            }
+            const std::uint64_t lowest = floor(*this);
+            out.allowed = lowest > UINT64_MAX - view.size_bytes ? claimed : std::min(claimed, lowest + view.size_bytes);
+            if (out.allowed < end) return false;
+        }
+        out.limit = std::max(out.limit, std::min(wanted, out.allowed));
         store_head(out);  // before the limit: who takes over finds them less than a ring apart
         control->limit.store(out.limit, std::memory_order_release);
         if (!has_checkpoint(wanted)) mark_checkpoint(out, wanted);
@@ -241,6 +246,7 @@ struct RingWords {
         out.position = in.position;
         out.number = in.number;
         if (out.position > out.limit) return false;
+        out.allowed = out.limit;
         // A dead one may have left it busy, and nobody could tell that from a sender who lives.
         view.frame(out.position).state.store(view.lap_state(out.position), std::memory_order_relaxed);
         return true;
@@ -250,7 +256,7 @@ struct RingWords {
     bool load_head(Out& out) const {
         out.position = control->head.load(std::memory_order_relaxed);
         out.number = control->number.load(std::memory_order_relaxed);
-        out.limit = control->limit.load(std::memory_order_relaxed);
+        out.allowed = out.limit = control->limit.load(std::memory_order_relaxed);
         return is_possible(out.position) && out.position <= out.limit && out.limit - out.position <= view.size_bytes;
     }
 
@@ -350,15 +356,15 @@ struct RingWords {
         return (bed.seen & kFrameReady) != 0 ? Bedtime::look_again : Bedtime::doze;
     }
 
-    // The claim may have been made before in vain, or by one who died then.
-    bool has_checkpoint(std::uint64_t claimed) const {
-        const std::uint64_t marked = control->checkpoints[claimed / step_bytes() % kRingSteps].position.load(std::memory_order_relaxed);
-        return marked != 0 && marked - 1 + view.size_bytes >= claimed;  // else it is of an earlier lap
+    // One came to this step before, and perhaps died then.
+    bool has_checkpoint(std::uint64_t step_end) const {
+        const std::uint64_t marked = control->checkpoints[step_end / step_bytes() % kRingSteps].position.load(std::memory_order_relaxed);
+        return marked != 0 && marked - 1 + view.size_bytes >= step_end;  // else it is of an earlier lap
     }
 
-    // One for each claim: the frame that it was for.
-    void mark_checkpoint(const Out& out, std::uint64_t claimed) const {
-        auto& checkpoint = control->checkpoints[claimed / step_bytes() % kRingSteps];
+    // One for each step: the first frame that needs some of it.
+    void mark_checkpoint(const Out& out, std::uint64_t step_end) const {
+        auto& checkpoint = control->checkpoints[step_end / step_bytes() % kRingSteps];
         checkpoint.position.store(0, std::memory_order_relaxed);
         std::atomic_thread_fence(std::memory_order_release);
         checkpoint.number.store(out.number, std::memory_order_release);

@@ -55,6 +55,7 @@ struct RepairsBadly : BrokenOn<RepairsBadly> {};      // what is held is not cou
 struct ConfirmsAll : BrokenOn<ConfirmsAll> {};        // anybody confirms
 struct CountsTwice : BrokenOn<CountsTwice> {};        // neither held nor given back, for a moment
 struct SeesNothingFreed : BrokenOn<SeesNothingFreed> {};  // a taker sleeps where one died who took the message for good
+struct AllowsAll : BrokenOn<AllowsAll> {};            // who claims ahead has not looked so far ahead
 struct GoesOnFirst : BrokenOn<GoesOnFirst> {};        // the first message is freed after `taken` is beyond it
 struct CountsEarly : BrokenOn<CountsEarly> {};        // not held any more, and not free yet
 struct ForgetsTheDead : BrokenOn<ForgetsTheDead> {};  // nobody looks for what the dead hold
@@ -185,6 +186,22 @@ bool RingWords<ClaimsLate>::claim(Out& out, std::uint64_t bytes, std::uint64_t (
 }
 
 template <>
+bool RingWords<AllowsAll>::claim(Out& out, std::uint64_t bytes, std::uint64_t (*floor)(const RingWords&)) const {
+    const std::uint64_t end = out.position + bytes + kFrameHeadBytes;
+    const std::uint64_t wanted = (end + step_bytes() - 1) & ~(step_bytes() - 1);
+    if (out.allowed < end) {
+        if (!may_have_room(out, bytes, floor)) return false;
+        out.allowed = std::max(control->claimed.load(), wanted + steps_ahead * step_bytes());
+        control->claimed.store(out.allowed);
+    }
+    out.limit = std::max(out.limit, std::min(wanted, out.allowed));
+    store_head(out);
+    control->limit.store(out.limit);
+    if (!has_checkpoint(wanted)) mark_checkpoint(out, wanted);
+    return true;
+}
+
+template <>
 bool RingWords<FindsNothing>::find_head(Out& out) const { return load_head(out); }
 
 template <>
@@ -307,6 +324,7 @@ std::vector<RingMutant> mutants() {
         broken_ring<SleepsOnReady, RingScenario<SleepsOnReady>::lone>("ring_slept_on_ready", Deaths::none),
         broken_ring<ClearsBlindly, RingScenario<ClearsBlindly>::lone>("ring_bell_cleared_blindly", Deaths::none),
         broken_ring<ClaimsLate, RingScenario<ClaimsLate>::lone>("ring_claimed_late", Deaths::none),
+        broken_ring<AllowsAll, RingScenario<AllowsAll>::places>("ring_ahead_unseen", Deaths::none),
         broken_ring<FindsNothing, RingScenario<FindsNothing>::lone>("ring_head_taken_over_blindly", Deaths::each),
         broken_ring<FindsNothing, RingScenario<FindsNothing>::many>("ring_head_of_dead_owner_taken_over_blindly", Deaths::each),
         broken_ring<TellsNobody, RingScenario<TellsNobody>::places>("ring_room_not_told", Deaths::none),
