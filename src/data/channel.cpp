@@ -332,7 +332,7 @@ Result<RawSubscription> RawChannel::subscribe(From from) const {
     }
     if (!taken) return fail(code_of(taken.error()), taken.error(), name(), ring_->noun(), " cannot be subscribed to: ", os_text(taken.error()));
     if (!*taken) return fail(Code::limit_reached, 0, name(), ring_->noun(), " has ", ring_->place_count(), " subscribers, and its publishers wait for no more; end one, or create the channel for more");
-    place->words = &ring_->control().places[place->held.byte() - kPlaceByte];
+    place->words = &ring_->control().places[static_cast<std::size_t>(place->held.byte() - kPlaceByte)];
     for (std::uint32_t attempt = 0; attempt < Ring::Words::kAttemptsMax; ++attempt) {
         COMAP_TRY(subscription.find(from));
         // SYNC ring.join: our place before the claim is looked at: a later claim sees it; pairs with ring.claim.

@@ -103,7 +103,7 @@ TEST_F(NamesTest, LongNamesKeepTheirBeginningAndAHash) {
         EXPECT_EQ(native()[207], '~');
         EXPECT_EQ(native().find_first_not_of("0123456789abcdef", 208), std::string::npos);
         EXPECT_EQ(opened(long_name), DWORD{ERROR_SUCCESS});
-        EXPECT_EQ(opened(std::string(240, 'x') + "y"), DWORD{ERROR_FILE_NOT_FOUND});
+        EXPECT_EQ(opened(std::string(240, 'x') + 'y'), DWORD{ERROR_FILE_NOT_FOUND});
         EXPECT_EQ(opened(std::string(240, 'x')), DWORD{ERROR_FILE_NOT_FOUND});
     }
     const Handle exact = CreateEventA(nullptr, FALSE, FALSE, long_name.substr(1).c_str());

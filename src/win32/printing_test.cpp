@@ -63,7 +63,7 @@ TEST(Win32Printing, Numbers) {
     EXPECT_EQ(narrow("%f %.2f %e %g %5.1f %.0f", 1.5, 2.345, 1e10, 0.0001, 3.14, 2.5), "1.500000 2.35 1.000000e+10 0.0001   3.1 2");
     EXPECT_EQ(wide(u"%.1f %d %.1Lf", 1.25, 7, 2.5L), u"1.2 7 2.5");
     const std::string address = narrow("%p", reinterpret_cast<void*>(0x2a));
-    EXPECT_EQ(address, std::string(2 * sizeof(void*) - 2, '0') + "2A");
+    EXPECT_EQ(address, std::string(2 * sizeof(void*) - 2, '0') + '2' + 'A');
 }
 
 TEST(Win32Printing, OddFormats) {

@@ -121,7 +121,7 @@ class QueueScenario : public RingSenders<M> {
         else known.is_done = true;
     }
 
-    void begin_taking(int me, std::uint64_t message_number, const Queued& queued, bool for_good) {
+    void begin_taking(int me, std::uint64_t message_number, const Queued& queued, bool ends_it) {
         Known& known = known_[message_number];
         if (known.is_done) simulation_.fail("actor %d takes message %llu, which is done", me, number(message_number));
         if (known.by != kNobody && simulation_.is_alive(known.by))
@@ -139,7 +139,7 @@ class QueueScenario : public RingSenders<M> {
             first_not_taken_ = message_number;
         }
         known.by = me;
-        known.is_ending = for_good;
+        known.is_ending = ends_it;
         ++known.takings;
     }
 

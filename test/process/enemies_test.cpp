@@ -192,7 +192,7 @@ TEST_F(EnemiesTest, ScribblingOverCellsChannelsAndQueuesInUse) {
                 for (char& byte : garbage) byte = static_cast<char>(random());
                 ASSERT_GT(::pwrite(file, garbage.data(), garbage.size(), static_cast<off_t>(begin)), 0);
             } else {
-                for (std::uint32_t count = random() % 40; count > 0; --count) {
+                for (auto count = random() % 40; count > 0; --count) {
                     const std::uint64_t word = random() % 4 == 0 ? random() % 100 : random() % 4 == 1 ? ~std::uint64_t{0} : std::uint64_t{random()} << 32 | random();
                     const std::size_t at = random() % 2 == 0 ? random() % std::min<std::size_t>(size, 5000) : random() % size;
                     ASSERT_GT(::pwrite(file, &word, std::min<std::size_t>(sizeof word, size - at), static_cast<off_t>(begin + at)), 0);

@@ -21,6 +21,10 @@ int fail_to_make(Tool& tool, const std::string& name, const Error& error) {
     return status;
 }
 
+int fail_nobody_holds(std::string_view who) {
+    return fail_usage(fmt::format("{}: an object that nobody holds ends at once, so give --hold (to hold it until a signal comes) or --keep (to let it stay until it is removed)", who));
+}
+
 void add_making(CommandLine command, MakingOptions& making) {
     command.add_flag("--hold", making.hold, "create: hold it until SIGINT, SIGTERM or SIGHUP; says 'holding NAME' when it is there");
     command.add_flag("--keep", making.keep, "create: it outlives its holders, until removed");

@@ -19,9 +19,6 @@
 
 namespace comap::tool {
 
-inline constexpr std::string_view kNeedsHolder =
-    "an object that nobody holds ends at once, so give --hold (to hold it until a signal comes) or --keep (to let it stay until it is removed)";
-
 // "holding NAME" on standard output, then until one of the signals comes. The exit code.
 int hold(Tool& tool, const std::string& name, const HeldSignals& signals);
 
@@ -41,10 +38,13 @@ void add_making(CommandLine command, MakingOptions& making);
 // --fields LIST. `what`: begins its help.
 Argument add_fields(CommandLine command, std::string& fields, const std::string& what);
 
+// A usage error: neither --hold nor --keep was given.
+int fail_nobody_holds(std::string_view who);
+
 // `create(options)` makes the object. `who`: our own command. The exit code.
 template <typename Create>
 int make(Tool& tool, std::string_view who, const std::string& name, const MakingOptions& making, const Create& create) {
-    if (!making.hold && !making.keep) return fail_usage(std::string(who) + ": " + std::string(kNeedsHolder));
+    if (!making.hold && !making.keep) return fail_nobody_holds(who);
     const HeldSignals signals({SIGINT, SIGTERM, SIGHUP});
     const auto object = create(making.sync());
     if (!object) return fail_to_make(tool, name, object.error());

@@ -24,8 +24,7 @@ struct Options {
 };
 
 int run(Tool& tool, const Options& options) {
-    if (!options.hold && !options.create.keep)
-        return fail_usage("create: " + std::string(kNeedsHolder));
+    if (!options.hold && !options.create.keep) return fail_nobody_holds("create");
     const HeldSignals signals({SIGINT, SIGTERM, SIGHUP});
     const auto section = Section::create(options.name, options.size_bytes, options.create, tool.context);
     if (!section) return fail_to_make(tool, options.name, section.error());

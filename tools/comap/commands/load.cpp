@@ -23,7 +23,7 @@ struct Options {
 };
 
 int run(Tool& tool, const Options& options) {
-    if (!options.replace && !options.making.hold && !options.making.keep) return fail_usage("load: " + std::string(kNeedsHolder));
+    if (!options.replace && !options.making.hold && !options.making.keep) return fail_nobody_holds("load");
     const auto dump = read_dump(options.path);
     if (!dump) return fail(dump.error());
     const std::string name = options.name.empty() ? text_of(dump->header, "name") : options.name;
