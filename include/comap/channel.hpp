@@ -27,7 +27,7 @@ inline constexpr std::uint32_t kWaitedSubscribersMax = 32;
 
 struct ChannelOptions {
     std::uint32_t message_bytes = 1024;  // the longest message; of a Channel<T>: sizeof(T)
-    std::uint64_t capacity = 1024;       // how many messages of that size are kept, at least
+    std::uint64_t capacity = 1024;       // how many messages of that size are kept, at least; in batches, up to two batches fewer (CAVEATS.md)
     bool many_publishers = false;        // each publish takes a lock that survives its owner; else one handle at a time may publish, without one
     // 0: publishers never wait; who reads too slowly misses messages, and is told how many. Else they wait for up to so many
     // subscribers, the most there can be.
@@ -367,6 +367,8 @@ class COMAP_API RawChannel {
     const RecordType& type() const;  // of size 0 if messages may be any bytes
     std::uint32_t message_bytes() const;
     std::uint64_t ring_bytes() const;
+    std::uint64_t capacity() const;  // how many messages of that length it keeps, at least: as many as were asked for, or more
+    std::chrono::nanoseconds patience() const;
     bool has_many_publishers() const;
     std::uint32_t subscribers_waited_for() const;
     Result<ObjectInfo> info() const;

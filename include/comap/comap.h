@@ -263,7 +263,7 @@ typedef struct comap_channel_options {
     uint32_t keep;            /* not 0: outlives its holders */
     uint32_t message_bytes;   /* the longest message, 1 to 2^27; of records: their size, whatever is said here */
     uint32_t many_publishers; /* not 0: each publish takes a lock that survives its owner (64-bit programs); else one handle at a time may publish */
-    uint64_t capacity;        /* how many messages of that size are kept, at least */
+    uint64_t capacity;        /* how many messages of that size are kept, at least; in batches, up to two batches fewer */
     uint64_t patience_ns;     /* how long a publish with COMAP_DEFAULT_DEADLINE waits; COMAP_FOREVER: without end */
     uint32_t subscribers_waited_for; /* 0: publishers wait for nobody; else for up to so many subscribers, the most there can be; at most 32 */
     uint32_t reserved;        /* 0 */
@@ -288,6 +288,8 @@ COMAP_API int comap_channel_was_created(const comap_channel* channel);
 COMAP_API const char* comap_channel_format(const comap_channel* channel); /* valid until the channel is closed; "": any bytes */
 COMAP_API uint32_t comap_channel_message_bytes(const comap_channel* channel);
 COMAP_API uint64_t comap_channel_ring_bytes(const comap_channel* channel); /* what its messages lie in */
+COMAP_API uint64_t comap_channel_capacity(const comap_channel* channel); /* how many of the longest messages it keeps, at least */
+COMAP_API uint64_t comap_channel_patience_ns(const comap_channel* channel); /* as in its options */
 COMAP_API int comap_channel_has_many_publishers(const comap_channel* channel);
 COMAP_API uint32_t comap_channel_subscribers_waited_for(const comap_channel* channel);
 COMAP_API comap_code comap_channel_set_keep(comap_channel* channel, int keep);
@@ -364,6 +366,8 @@ COMAP_API int comap_queue_was_created(const comap_queue* queue);
 COMAP_API const char* comap_queue_format(const comap_queue* queue); /* valid until the queue is closed; "": any bytes */
 COMAP_API uint32_t comap_queue_message_bytes(const comap_queue* queue);
 COMAP_API uint64_t comap_queue_ring_bytes(const comap_queue* queue); /* what its messages lie in */
+COMAP_API uint64_t comap_queue_capacity(const comap_queue* queue); /* how many of the longest messages it holds, at least */
+COMAP_API uint64_t comap_queue_patience_ns(const comap_queue* queue); /* as in its options */
 COMAP_API comap_code comap_queue_set_keep(comap_queue* queue, int keep);
 /* Messages that wait, and messages that were taken and are not confirmed; either may be NULL. Errors: BUSY, PERMISSION_DENIED, CORRUPT. */
 COMAP_API comap_code comap_queue_counts(const comap_queue* queue, uint64_t* waiting, uint64_t* held);

@@ -96,6 +96,8 @@ class COMAP_API RawQueue {
     const RecordType& type() const;  // of size 0 if messages may be any bytes
     std::uint32_t message_bytes() const;
     std::uint64_t ring_bytes() const;
+    std::uint64_t capacity() const;  // how many messages of that length it holds, at least: as many as were asked for, or more
+    std::chrono::nanoseconds patience() const;
     Result<ObjectInfo> info() const;
     Result<void> set_keep(bool keep) const;
     Result<QueueCounts> counts() const;

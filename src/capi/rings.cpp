@@ -38,6 +38,10 @@ Deadline waiting_deadline(std::uint64_t deadline_ns) { return deadline_ns == COM
 
 std::chrono::nanoseconds patience_of(std::uint64_t patience_ns) { return std::chrono::nanoseconds(std::min<std::uint64_t>(patience_ns, INT64_MAX)); }
 
+std::uint64_t patience_ns(std::chrono::nanoseconds patience) {
+    return patience == std::chrono::nanoseconds::max() ? COMAP_FOREVER : static_cast<std::uint64_t>(patience.count());
+}
+
 comap::ChannelOptions options_of(const comap_channel_options* given) {
     const comap_channel_options from = complete(given, comap_channel_options COMAP_CHANNEL_OPTIONS_INIT);
     comap::ChannelOptions options;
@@ -165,6 +169,8 @@ extern "C" {
     const char* comap_##kind##_format(const comap_##kind* kind) { return kind ? kind->handle.type().format().c_str() : ""; }                 \
     uint32_t comap_##kind##_message_bytes(const comap_##kind* kind) { return kind ? kind->handle.message_bytes() : 0; }                      \
     uint64_t comap_##kind##_ring_bytes(const comap_##kind* kind) { return kind ? kind->handle.ring_bytes() : 0; }                            \
+    uint64_t comap_##kind##_capacity(const comap_##kind* kind) { return kind ? kind->handle.capacity() : 0; }                                \
+    uint64_t comap_##kind##_patience_ns(const comap_##kind* kind) { return kind ? patience_ns(kind->handle.patience()) : 0; }                \
     comap_code comap_##kind##_set_keep(comap_##kind* kind, int keep) {                                                                       \
         COMAP_NEED(kind);                                                                                                                    \
         return guarded([&] { return done(kind->handle.set_keep(keep != 0)); });                                                              \

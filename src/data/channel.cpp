@@ -91,6 +91,8 @@ const RecordType& RawChannel::type() const {
     return ring_ ? ring_->type() : none;
 }
 std::uint32_t RawChannel::message_bytes() const { return ring_ ? ring_->words().view.message_bytes : 0; }
+std::uint64_t RawChannel::capacity() const { return ring_ ? ring_->capacity() : 0; }
+std::chrono::nanoseconds RawChannel::patience() const { return ring_ ? ring_->patience() : std::chrono::nanoseconds(0); }
 std::uint64_t RawChannel::ring_bytes() const { return ring_ ? ring_->words().view.size_bytes : 0; }
 bool RawChannel::has_many_publishers() const { return ring_ && ring_->has_many_senders(); }
 std::uint32_t RawChannel::subscribers_waited_for() const { return ring_ ? ring_->place_count() : 0; }
@@ -147,7 +149,7 @@ Result<Sent> RawChannel::publish_batch(std::span<const std::byte> messages, std:
     const std::uint64_t stride = view.run_stride(message_size);
     const std::uint64_t most = std::max<std::uint64_t>(1, (view.size_bytes / 4 - view.run_bytes_anywhere(message_size, 0)) / stride);
     const bool in_parts = messages.size() / message_size > most;  // then the patience is for all of them
-    const std::optional<Deadline> until = deadline || !in_parts ? deadline : std::optional(ring_->patience());
+    const std::optional<Deadline> until = deadline || !in_parts ? deadline : std::optional(Deadline::after(ring_->patience()));
     while (!messages.empty()) {
         const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(messages.size() / message_size, most));
         COMAP_GET(Loan loan, this->loan(message_size, count, until));

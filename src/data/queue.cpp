@@ -278,6 +278,8 @@ const RecordType& RawQueue::type() const {
     return mapping_ ? mapping_->ring->type() : none;
 }
 std::uint32_t RawQueue::message_bytes() const { return mapping_ ? mapping_->ring->words().view.message_bytes : 0; }
+std::uint64_t RawQueue::capacity() const { return mapping_ ? mapping_->ring->capacity() : 0; }
+std::chrono::nanoseconds RawQueue::patience() const { return mapping_ ? mapping_->ring->patience() : std::chrono::nanoseconds(0); }
 std::uint64_t RawQueue::ring_bytes() const { return mapping_ ? mapping_->ring->words().view.size_bytes : 0; }
 Result<ObjectInfo> RawQueue::info() const { return mapping_ ? mapping_->ring->object()->info() : closed(); }
 Result<void> RawQueue::set_keep(bool keep) const { return mapping_ ? mapping_->ring->object()->set_keep(keep) : closed(); }

@@ -31,11 +31,15 @@ std::uint32_t steps_ahead_of(Layout layout, std::uint32_t place_count) { return 
 
 // What is not kept, though it fits: up to a claim is lost in advance, and up to a step lies between what is kept and the first frame to
 // begin at. Two frames lie over the ends of steps, and a lap ends before one that does not fit.
+std::uint64_t kept_steps(Layout layout, std::uint32_t place_count) { return kRingSteps - 2 - (layout == Layout::queue ? 0 : steps_ahead_of(layout, place_count)); }
+constexpr std::uint64_t kFramesLost = 3;
+
+std::uint64_t frame_bytes_of(Layout layout, std::uint32_t message_bytes) { return shape_of(layout, message_bytes).frame_bytes(message_bytes); }
+
 std::uint64_t ring_bytes_for(const NewRing& ring) {
-    const std::uint64_t frame = shape_of(ring.layout, ring.message_bytes).frame_bytes(ring.message_bytes);
-    const std::uint64_t claim_steps = ring.layout == Layout::queue ? 1 : 1 + steps_ahead_of(ring.layout, ring.place_count);
-    const std::uint64_t kept_steps = kRingSteps - claim_steps - 1;
-    return std::bit_ceil(std::max(kRingBytesMin, std::max((ring.capacity + 3) * frame * kRingSteps / kept_steps, 4 * (frame + 64))));
+    const std::uint64_t frame = frame_bytes_of(ring.layout, ring.message_bytes);
+    const std::uint64_t wanted = (ring.capacity + kFramesLost) * frame * kRingSteps / kept_steps(ring.layout, ring.place_count);
+    return std::bit_ceil(std::max(kRingBytesMin, std::max(wanted, 4 * (frame + 64))));
 }
 
 Result<void> check(std::string_view name, const NewRing& ring) {
@@ -101,6 +105,12 @@ Result<std::shared_ptr<Ring>> Ring::map(std::shared_ptr<Object> object, Layout l
     return ring;
 }
 
+std::uint64_t Ring::capacity() const {
+    const Layout layout = object_->header().layout;
+    const std::uint64_t frames = words_.view.size_bytes * kept_steps(layout, place_count()) / kRingSteps / frame_bytes_of(layout, words_.view.message_bytes);
+    return std::max(frames, kFramesLost + 1) - kFramesLost;
+}
+
 std::string Ring::noun() const { return cat("the ", word_for(object_->header().layout), " '", shown(object_->name()), "'"); }
 
 tl::unexpected<Error> Ring::corrupt(std::string_view what) const {
@@ -115,10 +125,7 @@ Result<void> Ring::check_message(std::size_t size_bytes) const {
     return {};
 }
 
-Deadline Ring::patience() const {
-    const std::uint64_t ns = control().patience_ns;
-    return ns > INT64_MAX ? Deadline::forever() : Deadline::after(std::chrono::nanoseconds(ns));
-}
+std::chrono::nanoseconds Ring::patience() const { return std::chrono::nanoseconds(std::min<std::uint64_t>(control().patience_ns, INT64_MAX)); }
 
 // --- who may send
 
@@ -145,7 +152,7 @@ Result<Ended> Ring::lock(std::optional<Deadline> deadline) {
         senders = *attached;
     }
     const Ended end = senders->try_lock();
-    return end == Ended::timed_out ? senders->lock(deadline ? *deadline : patience()) : end;
+    return end == Ended::timed_out ? senders->lock(deadline ? *deadline : Deadline::after(patience())) : end;
 }
 
 bool Ring::send_at_once(std::span<const std::byte> message) {
@@ -175,8 +182,8 @@ Result<Sent> Ring::send(std::span<const std::byte> message, std::optional<Deadli
     std::uint64_t at = 0;
     auto reserved = reserve(view.frame_bytes(size), deadline, at);
     if (reserved && *reserved == Sent::sent) {
-        RingMemory::copy_in(view.data + view.place(at) + view.payload_offset, message.data(), size);
         prepare_frame(at);
+        RingMemory::copy_in(view.data + view.place(at) + view.payload_offset, message.data(), size);
         commit(at, view.frame_bytes(size), size, 1);
     }
     end();
@@ -289,7 +296,7 @@ Result<Sent> Ring::reserve(std::uint64_t bytes, std::optional<Deadline> deadline
     const std::uint64_t needed = at - out.position + bytes;
     while (out.position + needed + kFrameHeadBytes > out.limit) {
         if (words_.claim(out, needed, floor)) break;
-        COMAP_GET(const Sent waited, wait_for_room(needed, deadline ? *deadline : patience()));
+        COMAP_GET(const Sent waited, wait_for_room(needed, deadline ? *deadline : Deadline::after(patience())));
         if (waited != Sent::sent) return waited;
     }
     return Sent::sent;

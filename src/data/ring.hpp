@@ -51,7 +51,8 @@ class Ring {
     std::uint32_t place_count() const { return object_->header().slot_count; }
     tl::unexpected<Error> corrupt(std::string_view what) const;
     Result<void> check_message(std::size_t size_bytes) const;
-    Deadline patience() const;
+    std::chrono::nanoseconds patience() const;
+    std::uint64_t capacity() const;  // of the longest messages, at least; as a new ring's, it gives one of this size
 
     // All that follows, for a message that is copied.
     Result<Sent> send(std::span<const std::byte> message, std::optional<Deadline> deadline);

@@ -174,9 +174,10 @@ struct RingWords {
             if (out.allowed < end) return false;
         }
         out.limit = std::max(out.limit, std::min(wanted, out.allowed));
-        store_head(out);  // before the limit: who takes over finds them less than a ring apart
-        control->limit.store(out.limit, std::memory_order_release);
+        // Before the limit: who takes over finds head and limit less than a ring apart, and makes the checkpoint if we have not.
+        store_head(out);
         if (!has_checkpoint(wanted)) mark_checkpoint(out, wanted);
+        control->limit.store(out.limit, std::memory_order_release);
         return true;
     }
 
@@ -356,7 +357,7 @@ struct RingWords {
         return (bed.seen & kFrameReady) != 0 ? Bedtime::look_again : Bedtime::doze;
     }
 
-    // One came to this step before, and perhaps died then.
+    // One came to this step before, and died before he had the room.
     bool has_checkpoint(std::uint64_t step_end) const {
         const std::uint64_t marked = control->checkpoints[step_end / step_bytes() % kRingSteps].position.load(std::memory_order_relaxed);
         return marked != 0 && marked - 1 + view.size_bytes >= step_end;  // else it is of an earlier lap

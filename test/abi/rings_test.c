@@ -203,6 +203,7 @@ static void test_making_channels(void) {
     CHECK_OK(comap_channel_create(context, "c", NULL, &options, &channel));
     CHECK(strcmp(comap_channel_name(channel), "c") == 0 && comap_channel_was_created(channel) == 1 && strcmp(comap_channel_format(channel), "") == 0);
     CHECK(comap_channel_message_bytes(channel) == 100 && comap_channel_ring_bytes(channel) >= 5000);
+    CHECK(comap_channel_capacity(channel) >= 50 && comap_channel_patience_ns(channel) == COMAP_FOREVER);
     CHECK(comap_channel_has_many_publishers(channel) == 1 && comap_channel_subscribers_waited_for(channel) == 3);
     CHECK_OK(comap_channel_published(channel, &count));
     CHECK(count == 0);
@@ -714,6 +715,7 @@ static void test_making_queues(void) {
     CHECK_OK(comap_queue_create(context, "q", NULL, &options, &queue));
     CHECK(strcmp(comap_queue_name(queue), "q") == 0 && comap_queue_was_created(queue) == 1 && strcmp(comap_queue_format(queue), "") == 0);
     CHECK(comap_queue_message_bytes(queue) == 100 && comap_queue_ring_bytes(queue) >= 5000);
+    CHECK(comap_queue_capacity(queue) >= 50 && comap_queue_patience_ns(queue) == 2000000000);
     check_counts(queue, 0, 0);
     CHECK(comap_queue_create(context, "q", NULL, NULL, &other) == COMAP_ALREADY_EXISTS && other == NULL);
     CHECK_OK(comap_queue_open_or_create(context, "q", NULL, NULL, &other));
@@ -1071,11 +1073,11 @@ static void test_null_arguments(void) {
     NEEDS("loan", comap_loan_publish(NULL, 0));
     CHECK(subscription == NULL && loan == NULL && item == NULL && bytes == NULL);
     CHECK(strcmp(comap_channel_name(NULL), "") == 0 && strcmp(comap_channel_format(NULL), "") == 0 && comap_channel_was_created(NULL) == 0);
-    CHECK(comap_channel_message_bytes(NULL) == 0 && comap_channel_ring_bytes(NULL) == 0 && comap_channel_has_many_publishers(NULL) == 0);
+    CHECK(comap_channel_message_bytes(NULL) == 0 && comap_channel_ring_bytes(NULL) == 0 && comap_channel_capacity(NULL) == 0 && comap_channel_patience_ns(NULL) == 0 && comap_channel_has_many_publishers(NULL) == 0);
     CHECK(comap_channel_subscribers_waited_for(NULL) == 0);
     CHECK(comap_subscription_missed_in_all(NULL) == 0 && comap_subscription_number(NULL) == 0);
     CHECK(strcmp(comap_queue_name(NULL), "") == 0 && strcmp(comap_queue_format(NULL), "") == 0 && comap_queue_was_created(NULL) == 0);
-    CHECK(comap_queue_message_bytes(NULL) == 0 && comap_queue_ring_bytes(NULL) == 0);
+    CHECK(comap_queue_message_bytes(NULL) == 0 && comap_queue_ring_bytes(NULL) == 0 && comap_queue_capacity(NULL) == 0 && comap_queue_patience_ns(NULL) == 0);
     CHECK(comap_item_bytes(NULL) == NULL && comap_item_size(NULL) == 0 && comap_item_takings(NULL) == 0);
     CHECK(comap_loan_bytes(NULL, 0) == NULL && comap_loan_size(NULL) == 0 && comap_loan_count(NULL) == 0);
 

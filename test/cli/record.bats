@@ -177,7 +177,7 @@ version, size = struct.unpack_from("<II", data, 8)
 assert version == 1
 header = json.loads(data[16:16 + size])
 assert header["channel"] == "log" and header["message_bytes"] == 4096 and header["many_publishers"] is True
-assert header["record_format"] == "" and header["ring_bytes"] == 8388608 and header["subscribers_waited_for"] == 0
+assert header["record_format"] == "" and header["capacity"] == 1761 and header["subscribers_waited_for"] == 0
 assert struct.unpack_from("<I", data, 16 + size)[0] == zlib.crc32(data[:16 + size])
 at = 16 + size + 4
 messages = []

@@ -325,6 +325,7 @@ std::vector<RingMutant> mutants() {
         broken_ring<ClearsBlindly, RingScenario<ClearsBlindly>::lone>("ring_bell_cleared_blindly", Deaths::none),
         broken_ring<ClaimsLate, RingScenario<ClaimsLate>::lone>("ring_claimed_late", Deaths::none),
         broken_ring<AllowsAll, RingScenario<AllowsAll>::places>("ring_ahead_unseen", Deaths::none),
+        broken_ring<AllowsAll, RingScenario<AllowsAll>::lone_places>("ring_ahead_unseen_by_one", Deaths::none),
         broken_ring<FindsNothing, RingScenario<FindsNothing>::lone>("ring_head_taken_over_blindly", Deaths::each),
         broken_ring<FindsNothing, RingScenario<FindsNothing>::many>("ring_head_of_dead_owner_taken_over_blindly", Deaths::each),
         broken_ring<TellsNobody, RingScenario<TellsNobody>::places>("ring_room_not_told", Deaths::none),

@@ -458,6 +458,7 @@ class RingSenders : public Scenario {
 //   read_only  receivers cannot ring the bell
 //   many       the senders share a lock
 //   places     as many, and they wait for their receivers, who come and go
+//   lone_places  as lone, and they wait
 //   watched    one of the receivers waits by descriptor
 template <typename M>
 class RingScenario : public RingSenders<M> {
@@ -470,10 +471,10 @@ class RingScenario : public RingSenders<M> {
     using typename Base::Words;
 
   public:
-    enum Variant { lone, read_only, many, places, watched };
+    enum Variant { lone, read_only, many, places, lone_places, watched };
 
     explicit RingScenario(Variant variant)
-        : Base(variant == many || variant == places, 8, variant == places ? &Base::lowest_place : &Base::no_place), variant_(variant) {
+        : Base(variant == many || variant == places, 8, variant == places || variant == lone_places ? &Base::lowest_place : &Base::no_place), variant_(variant) {
         ring_.words.view.always_wakes = variant == read_only;
         for (int i = 0; i < 2; ++i) this->add_sender([this](int me) { send_all(me); });
         this->add([this](int me) { follow(me, false); });
@@ -530,6 +531,8 @@ class RingScenario : public RingSenders<M> {
     }
 
     // --- receivers
+    bool are_waited_for() const { return variant_ == places || variant_ == lone_places; }
+
     void follow(int me, bool comes_later) {
         Receiver& one = receivers_[at(me)];
         if (comes_later)
@@ -537,11 +540,11 @@ class RingScenario : public RingSenders<M> {
         join(me, one);
         int round = 0;
         while (receive(me, one)) {
-            if (variant_ != places || !comes_later || ++round % 3 != 0) continue;
+            if (!are_waited_for() || !comes_later || ++round % 3 != 0) continue;
             leave(one);
             join(me, one);
         }
-        if (variant_ == places) leave(one);
+        if (are_waited_for()) leave(one);
     }
 
     void watch(int me) {
@@ -578,11 +581,11 @@ class RingScenario : public RingSenders<M> {
         one.view = view_();
         const bool from_oldest = simulation_.random().one_in(2);
         const std::uint64_t completed = ring_.completed;
-        if (variant_ == places) take_place(me, one);
+        if (are_waited_for()) take_place(me, one);
         for (std::uint32_t attempt = 0;; ++attempt) {
             if (attempt == Words::kAttemptsMax) simulation_.fail("receiver %d finds no beginning", me);
             find(me, one.in, from_oldest);
-            if (variant_ != places) break;
+            if (!are_waited_for()) break;
             auto& place = ring_.control.places[at(one.place)].position;
             place.store(one.in.position | internal::kPlaceTaken, std::memory_order_seq_cst);
             if (!M::joins_blindly && ring_.control.claimed.load(std::memory_order_seq_cst) > one.in.position + view_().size_bytes) continue;

@@ -87,6 +87,8 @@ constexpr std::array kScenarios = {
     Entry{"ring_read_only", &make_ring<RingScenario<RingMachine>::read_only>, false, true, false, 2},
     Entry{"ring_many", &make_ring<RingScenario<RingMachine>::many>, true, false, false, 2},
     Entry{"ring_places", &make_ring<RingScenario<RingMachine>::places>, true, false, false, 4},
+    Entry{"ring_lone_places", &make_ring<RingScenario<RingMachine>::lone_places>, true, false, false, 4},
+    Entry{"ring_buffered_lone_places", &make_buffered<RingScenario<BufferedMachine>::lone_places>, true, false, false, 6},
     Entry{"queue", &make_queue<QueueScenario<RingMachine>::plain>, true, false, true, 4},
     Entry{"queue_buffered", &make_queue_buffered<QueueScenario<BufferedMachine>::plain>, true, false, true, 6},
     Entry{"queue_for_good", &make_queue<QueueScenario<RingMachine>::for_good>, true, false, true, 4},

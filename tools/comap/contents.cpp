@@ -170,7 +170,7 @@ Result<void> write_queue(Tool& tool, const std::string& name, const std::string&
     const auto info = queue->info();
     if (!info) return tl::unexpected(info.error());
     Json header = header_of(name, *info);
-    header.update({{"record_format", queue->type().format()}, {"message_bytes", queue->message_bytes()}, {"ring_bytes", queue->ring_bytes()}});
+    header.update({{"record_format", queue->type().format()}, {"message_bytes", queue->message_bytes()}, {"capacity", queue->capacity()}});
     auto file = DataWriter::create(tool.out, path);
     if (!file) return tl::unexpected(file.error());
     if (auto done = file->write_head(kDumpMagic, header); !done) return done;
@@ -287,10 +287,12 @@ Result<void> push_all(const RawQueue& queue, const Dump& dump) {
 Result<void> set_text(const Text& text, const Dump& dump) { return dump.items.empty() ? Result<void>() : void_of(text.set(dump.items[0])); }
 Result<void> store_cell(const RawCell& cell, const Dump& dump) { return dump.items.empty() ? Result<void>() : void_of(cell.store(bytes_of(dump.items[0]))); }
 
+// For as many of the longest messages as it had, and for all that it has.
 std::uint64_t room_for(const Dump& dump, std::uint64_t message_bytes) {
     std::uint64_t sum = 0;
     for (const auto& item : dump.items) sum += frame_bytes(message_bytes, item.size());
-    return capacity_for(std::min(number_of(dump.header, "ring_bytes"), kRingBytesMax), message_bytes, sum);
+    const std::uint64_t longest = frame_bytes(message_bytes, message_bytes);
+    return std::max({number_of(dump.header, "capacity"), (sum + longest - 1) / longest, std::uint64_t{1}});
 }
 
 Result<std::shared_ptr<void>> make_channel(Tool& tool, const std::string& name, const Dump& dump, const LoadOptions& options) {

@@ -81,16 +81,6 @@ std::uint64_t frame_bytes(std::uint64_t message_bytes, std::uint64_t size_bytes)
     return (head + size_bytes + alignment - 1) / alignment * alignment;
 }
 
-std::uint64_t capacity_of(std::uint64_t ring_bytes, std::uint64_t message_bytes) {
-    const std::uint64_t count = ring_bytes / 8 * 7 / frame_bytes(message_bytes, message_bytes);
-    return std::max<std::uint64_t>(count, 3) - 2;
-}
-
-std::uint64_t capacity_for(std::uint64_t ring_bytes, std::uint64_t message_bytes, std::uint64_t sum_of_frames) {
-    const std::uint64_t frame = frame_bytes(message_bytes, message_bytes);
-    return std::max(capacity_of(ring_bytes, message_bytes), (sum_of_frames + frame - 1) / frame);
-}
-
 Result<RawChannel> open_to_subscribe(Tool& tool, const std::string& name) {
     const auto info = tool.context.stat(name);
     if (!info) return tl::unexpected(info.error());
@@ -114,7 +104,7 @@ Result<std::optional<LatestMessage>> latest_message(const RawChannel& channel) {
 Json shape_of(const RawChannel& channel) {
     return {{"record_format", channel.type().format()},
             {"message_bytes", channel.message_bytes()},
-            {"ring_bytes", channel.ring_bytes()},
+            {"capacity", channel.capacity()},
             {"many_publishers", channel.has_many_publishers()},
             {"subscribers_waited_for", channel.subscribers_waited_for()}};
 }
@@ -130,7 +120,7 @@ Result<ShapedOptions> shaped_options(const Json& shape) {
     if (message_bytes < 1 || message_bytes > kMessageBytesMax)
         return tl::unexpected(Error{Code::invalid_argument, 0, "", fmt::format("messages cannot have {} bytes; from 1 to {} can be", message_bytes, kMessageBytesMax)});
     options.channel.message_bytes = static_cast<std::uint32_t>(message_bytes);
-    options.channel.capacity = capacity_of(std::min(number_of(shape, "ring_bytes"), kRingBytesMax), message_bytes);
+    options.channel.capacity = std::max<std::uint64_t>(number_of(shape, "capacity"), 1);
     options.channel.many_publishers = flag_of(shape, "many_publishers");
     options.channel.subscribers_waited_for = static_cast<std::uint32_t>(std::min<std::uint64_t>(number_of(shape, "subscribers_waited_for"), UINT32_MAX));
     return options;

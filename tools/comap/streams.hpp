@@ -41,11 +41,7 @@ void add_stream(CommandLine command, StreamOptions& options, const std::string& 
 Result<ChannelOptions> channel_options(const StreamOptions& options);
 Result<QueueOptions> queue_options(const StreamOptions& options);
 
-// How many of the longest messages a ring of so many bytes keeps; asked for when it is made, it gives a ring of that size.
-std::uint64_t capacity_of(std::uint64_t ring_bytes, std::uint64_t message_bytes);
-
-// The same, but for at least that room: the sum of frame_bytes() of messages.
-std::uint64_t capacity_for(std::uint64_t ring_bytes, std::uint64_t message_bytes, std::uint64_t sum_of_frames);
+// What a message of that size takes in a ring, at most.
 std::uint64_t frame_bytes(std::uint64_t message_bytes, std::uint64_t size_bytes);
 
 // Opened for reading, if that is enough: not where publishers wait for their subscribers.

@@ -86,7 +86,7 @@ struct StreamFacts {
 
 std::optional<StreamFacts> stream_facts(Tool& tool, const ObjectInfo& info) {
     const auto facts = [&](const auto& stream) {
-        return StreamFacts{stream.ring_bytes(), capacity_of(stream.ring_bytes(), stream.message_bytes()), std::nullopt, std::nullopt};
+        return StreamFacts{stream.ring_bytes(), stream.capacity(), std::nullopt, std::nullopt};
     };
     if (info.layout == Layout::channel) {
         const auto channel = RawChannel::open(info.name, {.access = Access::read_only, .owner_uid = {}, .file = {}}, tool.context);
