@@ -530,5 +530,19 @@ TEST_F(FileSectionTest, TheFileMustBeNamedWhereThePathCannotBeBelieved) {
     EXPECT_CODE(Code::file_changed, Section::open("a", {.access = Access::read_write, .owner_uid = {}, .file = "/etc/hostname"}, context));
 }
 
+TEST_F(SectionTest, NoObjectGetsTheNumberOfAClosedStandardStream) {
+    Child child([&](const Line&) {
+        for (const int stream : {0, 1, 2}) ::close(stream);
+        Context own({.root = context.root()});
+        const auto section = Section::create("a", 4096, {}, own);
+        const auto other = Section::open("a", {}, own);
+        const auto shared = section ? section->share_descriptor(Access::read_write) : Result<int>(-1);
+        for (const int stream : {0, 1, 2})
+            if (::fcntl(stream, F_GETFD) >= 0) return 10 + stream;
+        return section && other && shared && *shared >= 3 ? 0 : 1;
+    });
+    EXPECT_EQ(child.wait(), 0);
+}
+
 }  // namespace
 }  // namespace comap::test

@@ -56,6 +56,10 @@ struct FileState {
     bool is_same_file(const FileState& other) const { return device == other.device && inode == other.inode; }
 };
 
+// What a system call has just returned, but never as number 0, 1 or 2: where those are closed, a program's output would go into an object.
+inline constexpr int kFirstOfOurs = 3;
+OsResult<Fd> owned(int number);
+
 // --- opening. Descriptors are close-on-exec; a symbolic link as the last part is never followed (ELOOP).
 OsResult<Fd> open_directory(const std::string& path);
 OsResult<Fd> open_directory_at(int directory, const std::string& name);

@@ -207,3 +207,22 @@ has_counts() { [[ $(comap stat "$1" --json) == *"\"waiting\":$2,\"held\":$3"* ]]
     fails 1 text "comap put" -- push t x
     fails 1 text -- pop t
 }
+
+# Runs a line of sh in which "$0" is comap.
+line() { sh -c "$1" "$COMAP_BIN"; }
+
+@test "where a standard stream is closed, nothing of it goes into an object or comes out of one" {
+    comap push jobs one two three
+    run -3 line '"$0" pop jobs --confirm >&-'
+    has_counts jobs 3 0
+    run line '"$0" wait jobs missing 2>&-'
+    run -3 line '"$0" push jobs <&-'
+    run -3 line '"$0" push jobs <&- 2>&-'
+    has_counts jobs 3 0
+    run -3 line '"$0" pop jobs >&-'
+    [ "$(comap pop jobs)" = two ]
+    comap pub log one
+    run -3 line '"$0" sub log --from oldest --count 1 >&-'
+    run -3 line '"$0" sub log --from oldest --count 1 >&- 2>&- <&-'
+    [ "$(comap sub log --from oldest --count 1)" = one ]
+}

@@ -3,10 +3,12 @@
 #include <clocale>
 
 #include "signals.hpp"
+#include "system.hpp"
 #include "tool.hpp"
 #include "usage.hpp"
 
 int main(int argc, char** argv) {
+    comap::tool::keep_closed_streams_closed();
     std::setlocale(LC_CTYPE, "C.UTF-8");  // names are UTF-8, whatever the terminal's language
     comap::tool::prepare_signals();
     comap::tool::Tool tool;

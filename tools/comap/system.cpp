@@ -17,6 +17,11 @@ void Descriptor::close() {
     if (number_ >= 0) ::close(std::exchange(number_, -1));
 }
 
+void keep_closed_streams_closed() {
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(stream, F_GETFD) < 0) (void)::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);  // gets that number; neither read nor written
+}
+
 std::string system_text(int os_error) { return std::generic_category().message(os_error); }
 
 void write_error_stream(std::string_view text) {

@@ -33,6 +33,9 @@ class Descriptor {
     int number_ = -1;
 };
 
+// Where 0, 1 or 2 is closed, nothing else gets that number, and reading and writing it fail as before. To be called first.
+void keep_closed_streams_closed();
+
 // "No space left on device"
 std::string system_text(int os_error);
 

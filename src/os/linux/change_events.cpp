@@ -13,9 +13,9 @@
 namespace comap::os {
 
 OsResult<ChangeEvents> ChangeEvents::create() {
-    const int number = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (number < 0) return tl::unexpected<int>(errno);
-    return ChangeEvents(Fd(number));
+    auto events = owned(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    if (!events) return tl::unexpected<int>(events.error());
+    return ChangeEvents(std::move(*events));
 }
 
 OsResult<int> ChangeEvents::add(int file_descriptor) {

@@ -29,11 +29,6 @@ namespace {
 
 tl::unexpected<int> last_error() { return tl::unexpected<int>(errno); }
 
-OsResult<Fd> owned(int number) {
-    if (number < 0) return last_error();
-    return Fd(number);
-}
-
 OsResult<void> done(int result) {
     if (result < 0) return last_error();
     return {};
@@ -113,6 +108,15 @@ void allow_forks_in_child() {
 
 }  // namespace
 
+OsResult<Fd> owned(int number) {
+    if (number < 0) return last_error();
+    if (number >= kFirstOfOurs) return Fd(number);
+    const Fd low(number);
+    const int higher = ::fcntl(number, F_DUPFD_CLOEXEC, kFirstOfOurs);
+    if (higher < 0) return last_error();
+    return Fd(higher);
+}
+
 void Fd::reset() {
     if (number_ >= 0) ::close(number_);
     number_ = -1;
@@ -146,7 +150,7 @@ OsResult<Fd> reopen(int descriptor, bool writable) {
     return owned(::open(proc_path(descriptor).c_str(), access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 }
 
-OsResult<Fd> duplicate(int descriptor) { return owned(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0)); }
+OsResult<Fd> duplicate(int descriptor) { return owned(::fcntl(descriptor, F_DUPFD_CLOEXEC, kFirstOfOurs)); }
 
 OsResult<bool> is_writable(int descriptor) {
     const int flags = ::fcntl(descriptor, F_GETFL);
