@@ -333,7 +333,7 @@ Result<RawSubscription> RawChannel::subscribe(From from) const {
         taken = place->held.take(*ring_->object(), kPlaceByte, ring_->place_count());
     }
     if (!taken) return fail(code_of(taken.error()), taken.error(), name(), ring_->noun(), " cannot be subscribed to: ", os_text(taken.error()));
-    if (!*taken) return fail(Code::limit_reached, 0, name(), ring_->noun(), " has ", ring_->place_count(), " subscribers, and its publishers wait for no more; end one, or create the channel for more");
+    if (!*taken) return fail(Code::limit_reached, 0, name(), ring_->noun(), " has ", ring_->place_count(), ring_->place_count() == 1 ? " subscriber" : " subscribers", ", and its publishers wait for no more; end one, or create the channel for more");
     place->words = &ring_->control().places[static_cast<std::size_t>(place->held.byte() - kPlaceByte)];
     for (std::uint32_t attempt = 0; attempt < Ring::Words::kAttemptsMax; ++attempt) {
         COMAP_TRY(subscription.find(from));

@@ -13,6 +13,18 @@
 
 namespace comap::tool {
 
+namespace {
+
+// All of the text, and finite.
+std::optional<double> number_in(const std::string& text) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool is_good = error == std::errc() && end == text.data() + text.size() && std::isfinite(number);
+    return is_good ? std::optional(number) : std::nullopt;
+}
+
+}  // namespace
+
 const Argument& Argument::required() const {
     option_->required();
     return *this;
@@ -26,19 +38,21 @@ const Argument& Argument::one_of(std::initializer_list<const char*> values) cons
     return *this;
 }
 const Argument& Argument::positive() const {
-    option_->check(CLI::PositiveNumber);
-    return *this;
+    return judged_by([](const std::string& text) {
+        const auto number = number_in(text);
+        return number && *number > 0 ? std::string() : fmt::format("'{}' is not a number above 0", text);
+    });
 }
 const Argument& Argument::within(double least, double most) const {
-    option_->check(CLI::Range(least, most));
-    return *this;
+    return judged_by([least, most](const std::string& text) {
+        const auto number = number_in(text);
+        return number && *number >= least && *number <= most ? std::string() : fmt::format("'{}' is not a number from {} to {}", text, least, most);
+    });
 }
 const Argument& Argument::seconds() const {
     return judged_by([](const std::string& text) {
-        double seconds = -1;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-        const bool is_good = error == std::errc() && end == text.data() + text.size() && std::isfinite(seconds) && seconds >= 0;
-        return is_good ? std::string() : fmt::format("'{}' is not a number of seconds", text);
+        const auto number = number_in(text);
+        return number && *number >= 0 ? std::string() : fmt::format("'{}' is not a number of seconds", text);
     }).type_name("S");
 }
 const Argument& Argument::judged_by(Judge judge) const {
