@@ -60,6 +60,19 @@ std::string number(double value) {
 
 std::string spread(const Quartiles& from) { return fmt::format("{} ({}-{})", number(from.median), number(from.low), number(from.high)); }
 
+// A peer may lose its last message: then it is left out, and the others go on.
+double measured(Series& one, bool is_peer) {
+    try {
+        return one.measure();
+    } catch (const HasNotEnded&) {
+        if (!is_peer) give_up(fmt::format("{}: a process of the benchmark has not ended", one.name));
+        fmt::print("  {} is left out: a process of it has not ended\n", one.name);
+        one.measure = [] { return NAN; };
+        one.values.clear();
+        return NAN;
+    }
+}
+
 }  // namespace
 
 // --- the machine
@@ -240,23 +253,6 @@ double Bench::measure_cache_line() {
 bool Bench::moved(const Row& row) const {
     return std::max(row.line_before_ns, row.line_after_ns) > kMovedFactor * best_line_ns_;
 }
-
-namespace {
-
-// A peer may lose its last message: then it is left out, and the others go on.
-double measured(Series& one, bool is_peer) {
-    try {
-        return one.measure();
-    } catch (const HasNotEnded&) {
-        if (!is_peer) give_up(fmt::format("{}: a process of the benchmark has not ended", one.name));
-        fmt::print("  {} is left out: a process of it has not ended\n", one.name);
-        one.measure = [] { return NAN; };
-        one.values.clear();
-        return NAN;
-    }
-}
-
-}  // namespace
 
 void Bench::run(const Plan& plan) {
     if (!wants(plan.name)) return;

@@ -27,11 +27,9 @@ RingView<RingMemory> shape_of(Layout layout, std::uint64_t message_bytes) {
 
 std::string_view word_for(Layout layout) { return layout == Layout::queue ? "queue" : "channel"; }
 
-std::uint32_t steps_ahead_of(Layout layout, std::uint32_t place_count) { return layout == Layout::queue || place_count != 0 ? 3 : 0; }
-
 // What is not kept, though it fits: up to a claim is lost in advance, and up to a step lies between what is kept and the first frame to
 // begin at. Two frames lie over the ends of steps, and a lap ends before one that does not fit.
-std::uint64_t kept_steps(Layout layout, std::uint32_t place_count) { return kRingSteps - 2 - (layout == Layout::queue ? 0 : steps_ahead_of(layout, place_count)); }
+std::uint64_t kept_steps(Layout layout, std::uint32_t place_count) { return kRingSteps - 2 - (layout == Layout::queue || place_count == 0 ? 0 : kStepsAhead); }
 constexpr std::uint64_t kFramesLost = 3;
 
 std::uint64_t frame_bytes_of(Layout layout, std::uint32_t message_bytes) { return shape_of(layout, message_bytes).frame_bytes(message_bytes); }
@@ -96,7 +94,6 @@ Result<std::shared_ptr<Ring>> Ring::map(std::shared_ptr<Object> object, Layout l
     view.claimed = &ring->words_.control->claimed;
     view.always_wakes = object->always_wakes();
     ring->words_.place_count = header.slot_count;
-    ring->words_.steps_ahead = steps_ahead_of(layout, header.slot_count);
     if (layout == Layout::queue) ring->floor = &Words::first_not_freed;
     ring->sender.view = view;
     ring->sender.forks = &os::fork_generation;

@@ -103,19 +103,14 @@ struct QueueWords {
 
     // `taker`: a place + 1, or kDone, once it was copied.
     void take(const Queued& queued, std::uint32_t taker) const {
-        auto& control = *ring->control;
         const bool was_returned = takings_of(queued.word) != 0;
-        const bool is_first = control.freed.load(std::memory_order_relaxed) == queued.position;
-        if (taker == kDone && is_first && !was_returned) [[likely]] {
-            free_up_to(queued.next);
-        } else {
-            const std::uint32_t takings = takings_of(queued.word) < 0xffff ? takings_of(queued.word) + 1 : 0xffff;
-            holder(queued.position).store(takings << 16 | taker, std::memory_order_release);
-            if (taker != kDone) count(1, was_returned ? -1 : 0);
-        }
-        // SYNC queue.taken: counted, or freed, before; pairs with queue.empty.
-        if (!was_returned) control.taken.store(queued.next, std::memory_order_release);
-        if (taker != kDone || (is_first && !was_returned)) return;
+        if (taker == kDone && !was_returned && ring->control->freed.load(std::memory_order_relaxed) == queued.position) [[likely]] return take_front(queued.next);
+        const std::uint32_t takings = takings_of(queued.word) < 0xffff ? takings_of(queued.word) + 1 : 0xffff;
+        holder(queued.position).store(takings << 16 | taker, std::memory_order_release);
+        if (taker != kDone) count(1, was_returned ? -1 : 0);
+        // SYNC queue.taken: counted before; pairs with queue.empty.
+        if (!was_returned) ring->control->taken.store(queued.next, std::memory_order_release);
+        if (taker != kDone) return;
         free_front(first_not_taken());
         if (was_returned) count(0, -1);
     }
@@ -207,6 +202,13 @@ struct QueueWords {
             position = queued.next;
         }
         return Look::strange;
+    }
+
+    // The first of all messages, for good. `next`: the one behind.
+    void take_front(std::uint64_t next) const {
+        free_up_to(next);
+        // SYNC queue.taken: freed before; pairs with queue.empty.
+        ring->control->taken.store(next, std::memory_order_release);
     }
 
     bool leave(std::uint64_t position, std::uint32_t taker, std::uint32_t to) const {

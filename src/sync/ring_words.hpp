@@ -29,6 +29,9 @@
 namespace comap::internal {
 
 inline constexpr std::uint32_t kRingSteps = 16;  // claims per ring
+// That a claim takes besides what it needs, where there are places to look at: a barrier after long messages waits until all of their
+// lines have come. Who joins a channel later finds so much less; its ring is made for that (ring.cpp).
+inline constexpr std::uint32_t kStepsAhead = 3;
 inline constexpr std::uint32_t kRingPlacesMax = 32;
 inline constexpr std::uint64_t kRingControlBytes = 4096;
 inline constexpr std::uint64_t kRingBytesMin = 4096;
@@ -84,9 +87,6 @@ struct RingWords {
     RingView<Memory> view;
     BasicRingControl<Machine>* control = nullptr;
     std::uint32_t place_count = 0;  // of those in the control page: how many can be taken
-    // That a claim takes besides what it needs, for a barrier after long messages waits until all of their lines have come. Who joins a
-    // channel later finds so much less; ring_bytes_for knows.
-    std::uint32_t steps_ahead = 0;
 
     std::uint64_t step_bytes() const { return view.size_bytes / kRingSteps; }
 
@@ -164,7 +164,7 @@ struct RingWords {
             std::uint64_t claimed = control->claimed.load(std::memory_order_relaxed);
             // What was claimed before was so with a barrier: who came since then knows of it, and who came before is seen now.
             if (claimed < wanted) {
-                claimed = wanted + steps_ahead * step_bytes();
+                claimed = wanted + (place_count == 0 ? 0 : kStepsAhead * step_bytes());
                 // SYNC ring.claim: claimed before anything is written there, and before looking who needs it; pairs with ring.check, ring.join.
                 control->claimed.store(claimed, std::memory_order_seq_cst);
                 fence();

@@ -41,8 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::atomic<std::uint32_t> bell{0}, watch{0};
     Words words;
     words.control = reinterpret_cast<RingControl*>(control);
-    words.place_count = is_queue ? 0 : data[3] % (kRingPlacesMax + 1);
-    words.steps_ahead = is_queue || words.place_count != 0 ? 3 : 0;
+    words.place_count = is_queue ? kRingPlacesMax : data[3] % (kRingPlacesMax + 1);
     auto& view = words.view;
     view.data = static_cast<std::byte*>(ring);
     view.size_bytes = kRingBytes;

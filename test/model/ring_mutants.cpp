@@ -191,7 +191,7 @@ bool RingWords<AllowsAll>::claim(Out& out, std::uint64_t bytes, std::uint64_t (*
     const std::uint64_t wanted = (end + step_bytes() - 1) & ~(step_bytes() - 1);
     if (out.allowed < end) {
         if (!may_have_room(out, bytes, floor)) return false;
-        out.allowed = std::max(control->claimed.load(), wanted + steps_ahead * step_bytes());
+        out.allowed = std::max(control->claimed.load(), wanted + kStepsAhead * step_bytes());
         control->claimed.store(out.allowed);
     }
     out.limit = std::max(out.limit, std::min(wanted, out.allowed));
@@ -222,20 +222,9 @@ template <>
 bool QueueWords<SeesNothingFreed>::is_next(std::uint64_t position) const { return ring->control->taken.load() == position; }
 
 template <>
-void QueueWords<GoesOnFirst>::take(const Queued& queued, std::uint32_t taker) const {
-    const bool was_returned = takings_of(queued.word) != 0;
-    const bool is_first = ring->control->freed.load() == queued.position && !was_returned;
-    if (taker == kDone && is_first) {
-        ring->control->taken.store(queued.next);
-        free_up_to(queued.next);
-        return;
-    }
-    holder(queued.position).store((takings_of(queued.word) + 1) << 16 | taker);
-    if (taker != kDone) count(1, was_returned ? -1 : 0);
-    if (!was_returned) ring->control->taken.store(queued.next);
-    if (taker != kDone) return;
-    free_front(first_not_taken());
-    if (was_returned) count(0, -1);
+void QueueWords<GoesOnFirst>::take_front(std::uint64_t next) const {
+    ring->control->taken.store(next);
+    free_up_to(next);
 }
 
 template <>

@@ -92,7 +92,7 @@ struct SimRing {
         RingMachine::has_barriers = !random.one_in(6);
         M::begin_run();
         words.control = &control;
-        words.steps_ahead = random.one_in(2) ? 3 : 0;
+        words.place_count = random.one_in(2) ? kRingPlacesHere : 0;  // for claim() only: ahead, or not
         auto& view = words.view;
         view.data = reinterpret_cast<std::byte*>(memory.data());
         has_runs = may_have_runs && random.one_in(2);

@@ -8,10 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "command_line.hpp"
-
 #include <comap/sync_object.hpp>
 
+#include "command_line.hpp"
 #include "exit.hpp"
 #include "holders.hpp"
 #include "signals.hpp"

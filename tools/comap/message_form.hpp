@@ -7,10 +7,9 @@
 #include <span>
 #include <string>
 
-#include "command_line.hpp"
-
 #include <comap/record.hpp>
 
+#include "command_line.hpp"
 #include "object_json.hpp"
 #include "output.hpp"
 

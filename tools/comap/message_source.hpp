@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "command_line.hpp"
-
 #include <comap/error.hpp>
 #include <comap/record.hpp>
+
+#include "command_line.hpp"
 
 namespace comap::tool {
 

@@ -7,13 +7,12 @@
 #include <string>
 #include <string_view>
 
-#include "command_line.hpp"
-
 #include <comap/channel.hpp>
 #include <comap/event.hpp>
 #include <comap/queue.hpp>
 #include <comap/waiting.hpp>
 
+#include "command_line.hpp"
 #include "signals.hpp"
 
 namespace comap::tool {

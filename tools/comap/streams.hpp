@@ -10,12 +10,11 @@
 #include <string_view>
 #include <vector>
 
-#include "command_line.hpp"
-
 #include <comap/channel.hpp>
 #include <comap/queue.hpp>
 
 #include "appearing.hpp"
+#include "command_line.hpp"
 #include "follow.hpp"
 #include "message_form.hpp"
 #include "message_source.hpp"

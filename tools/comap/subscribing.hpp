@@ -8,10 +8,9 @@
 #include <span>
 #include <string>
 
-#include "command_line.hpp"
-
 #include <comap/channel.hpp>
 
+#include "command_line.hpp"
 #include "message_form.hpp"
 #include "tool.hpp"
 

@@ -9,11 +9,10 @@
 #include <string>
 #include <string_view>
 
-#include "command_line.hpp"
-
 #include <comap/context.hpp>
 #include <comap/section.hpp>
 
+#include "command_line.hpp"
 #include "output.hpp"
 
 namespace comap::tool {
